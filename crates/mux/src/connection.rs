@@ -1,0 +1,4 @@
+//! One end of the pipe.
+
+/// One end of the pipe.
+pub struct Connection;

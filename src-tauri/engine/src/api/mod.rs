@@ -1,0 +1,79 @@
+//! What faces say to the engine and hear from it. Every type here is plain data; `ui/src/lib/bindings.ts` is
+//! generated from it by a test, which fails when that file is not what these types say.
+
+mod connections;
+mod failure;
+mod profile;
+mod status;
+
+pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
+pub use failure::{Code, Failure};
+pub use profile::{
+    BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Note, NoteKind, Problem, Profile,
+    ProfileId,
+};
+pub use status::{Phase, Status};
+
+use serde::{Deserialize, Serialize};
+
+/// What a face asks. Each is answered by one [`Reply`] or a [`Failure`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Command {
+    /// Starts the tunnel; answered at once, its course is told by `Event::Status`.
+    Connect { profile: ProfileId },
+    /// Ends it; answered when rules and ssh are gone.
+    Disconnect { profile: ProfileId },
+    DisconnectAll,
+    /// Connects when off, disconnects (or cancels) otherwise: a click on the tray's item or the window's switch.
+    Toggle { profile: ProfileId },
+    /// Connects a profile that is not saved; it is forgotten when the engine ends. For `ropeway run`.
+    Run { profile: Profile },
+    /// What is wrong with the profile and what its subnets mean; nothing is saved. For "validated as you type".
+    Check { profile: Profile },
+    /// Saves; an empty id makes a new profile. Answered `Saved`, or `Checked` with problems when it is not valid.
+    Save { profile: Profile },
+    Delete { profile: ProfileId },
+    /// Reads the text of a file: our TOML or an sshuttle command line. Changes nothing.
+    PreviewImport { text: String },
+    /// Imports all that the preview showed without problems.
+    Import { text: String },
+    /// Resets one connection of the live table.
+    CloseConnection { connection: u64 },
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Reply {
+    Done,
+    Running { profile: ProfileId },
+    Saved { profile: ProfileId },
+    Checked { checked: Checked },
+    Preview { preview: ImportPreview },
+    Imported { profiles: Vec<ProfileId> },
+}
+
+/// What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "camelCase")]
+// The big variant is rare and short-lived; a box would leak into every face that matches on it.
+#[allow(clippy::large_enum_variant)]
+pub enum Event {
+    /// The whole list, in the order to show; sent again whenever it changes.
+    Profiles { profiles: Vec<Profile>, broken: Vec<BrokenProfile> },
+    Status { status: Status },
+    /// Only to subscriptions that asked for connections; at most 5 a second.
+    Connections { delta: ConnectionsDelta },
+}
+
+/// What a subscription wants besides profiles and states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", default)]
+pub struct Interest {
+    pub connections: bool,
+}

@@ -1,0 +1,131 @@
+use serde::{Deserialize, Serialize};
+
+/// Names a profile: the stem of its file, `[a-z0-9-]{1,64}`, made from its name when it is first saved.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(transparent)]
+pub struct ProfileId(pub String);
+
+/// A saved server and its networks, as typed by a person; nothing here is parsed yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// Empty for one that was never saved.
+    #[serde(default)]
+    pub id: ProfileId,
+    pub name: String,
+    /// `[user@]host[:port]` or an alias of ~/.ssh/config; empty = this computer.
+    pub server: String,
+    /// Instead of `ssh`: a program and its options, tokenised like a shell does, run without one. Empty = `ssh`.
+    #[serde(default)]
+    pub ssh_command: String,
+    /// What goes through, in the subnet grammar.
+    pub subnets: Vec<String>,
+    /// What does not.
+    #[serde(default)]
+    pub excludes: Vec<String>,
+    /// May not be deleted or edited: "This computer".
+    #[serde(default)]
+    pub built_in: bool,
+}
+
+/// A file that is there and cannot be used; it is never touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct BrokenProfile {
+    pub file: String,
+    pub failure: super::Failure,
+}
+
+/// A part of the editor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum Field {
+    Name,
+    Server,
+    SshCommand,
+    Subnets,
+    Excludes,
+}
+
+/// What is wrong at which field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    pub field: Field,
+    /// Which entry, where the field is a list.
+    pub index: Option<u32>,
+    /// First and last character that are wrong (0-based, in characters, end exclusive), where it can be said.
+    pub span: Option<(u32, u32)>,
+    pub message: String,
+    /// What was probably meant; replaces the entry.
+    pub suggestion: Option<String>,
+}
+
+/// What a typed subnet means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Expansion {
+    pub field: Field,
+    pub index: u32,
+    pub typed: String,
+    /// `10.0.0.0/8`, `[fd00::/8]:443`.
+    pub means: String,
+    /// "16 777 216 addresses", "everything".
+    pub note: String,
+}
+
+/// The result of [`super::Command::Check`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// Empty = it can be saved.
+    pub problems: Vec<Problem>,
+    pub expansions: Vec<Expansion>,
+}
+
+/// What an import would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ImportPreview {
+    /// "sshuttle command line", "Ropeway profile".
+    pub source: String,
+    pub profiles: Vec<ImportedProfile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ImportedProfile {
+    pub profile: Profile,
+    pub checked: Checked,
+    pub notes: Vec<Note>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Note {
+    pub kind: NoteKind,
+    /// The part of the input, literally.
+    pub about: String,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum NoteKind {
+    Kept,
+    Repaired,
+    Dropped,
+    /// Runs a program, captures more than it says, …
+    Danger,
+}
