@@ -1,0 +1,23 @@
+import svelte from 'eslint-plugin-svelte';
+import tseslint from 'typescript-eslint';
+
+import svelteConfig from './svelte.config.js';
+
+export default tseslint.config(
+  { ignores: ['dist', 'dist-mock', 'test-results', 'src/lib/bindings.ts'] },
+  ...tseslint.configs.strict,
+  ...svelte.configs.recommended,
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: tseslint.parser, svelteConfig } },
+  },
+  {
+    rules: {
+      eqeqeq: 'error',
+      'no-console': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      // The compiler checks names, and knows the browser's.
+      'no-undef': 'off',
+    },
+  },
+);
