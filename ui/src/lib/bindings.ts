@@ -3,7 +3,7 @@
 /**
  * What a face asks. Each is answered by one [`Reply`] or a [`Failure`].
  */
-export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: bigint, };
+export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, };
 
 /**
  * Names a profile: the stem of its file, `[a-z0-9-]{1,64}`, made from its name when it is first saved.
@@ -45,17 +45,6 @@ builtIn: boolean, };
 export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, };
 
 /**
- * What an import would do.
- */
-export type ImportPreview = { 
-/**
- * "sshuttle command line", "Ropeway profile".
- */
-source: string, profiles: Array<ImportedProfile>, };
-
-export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array<Note>, };
-
-/**
  * The result of [`super::Command::Check`].
  */
 export type Checked = { 
@@ -63,6 +52,24 @@ export type Checked = {
  * Empty = it can be saved.
  */
 problems: Array<Problem>, expansions: Array<Expansion>, };
+
+/**
+ * What a typed subnet means.
+ */
+export type Expansion = { field: Field, index: number, typed: string, 
+/**
+ * `10.0.0.0/8`, `[fd00::/8]:443`.
+ */
+means: string, 
+/**
+ * "16 777 216 addresses", "everything".
+ */
+note: string, };
+
+/**
+ * A part of the editor.
+ */
+export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes";
 
 /**
  * What is wrong at which field.
@@ -82,22 +89,15 @@ span: [number, number] | null, message: string,
 suggestion: string | null, };
 
 /**
- * A part of the editor.
+ * What an import would do.
  */
-export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes";
+export type ImportPreview = { 
+/**
+ * "sshuttle command line", "Ropeway profile".
+ */
+source: string, profiles: Array<ImportedProfile>, };
 
-/**
- * What a typed subnet means.
- */
-export type Expansion = { field: Field, index: number, typed: string, 
-/**
- * `10.0.0.0/8`, `[fd00::/8]:443`.
- */
-means: string, 
-/**
- * "16 777 216 addresses", "everything".
- */
-note: string, };
+export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array<Note>, };
 
 export type Note = { kind: NoteKind, 
 /**
@@ -142,11 +142,6 @@ export type Interest = { connections: boolean, };
  * What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
  */
 export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "connections", delta: ConnectionsDelta, };
-
-/**
- * A file that is there and cannot be used; it is never touched.
- */
-export type BrokenProfile = { file: string, failure: Failure, };
 
 /**
  * The state of one profile, as every face renders it.
@@ -197,6 +192,11 @@ roundTrip: number | null, };
  * The base states; `Status`'s flags refine them.
  */
 export type Phase = "off" | "connecting" | "reconnecting" | "waiting" | "connected" | "paused" | "needs-you" | "error" | "set-up";
+
+/**
+ * A file that is there and cannot be used; it is never touched.
+ */
+export type BrokenProfile = { file: string, failure: Failure, };
 
 /**
  * What changed since the last one.

@@ -1,6 +1,8 @@
 //! What faces say to the engine and hear from it. Every type here is plain data; `ui/src/lib/bindings.ts` is
 //! generated from it by a test, which fails when that file is not what these types say.
 
+#[cfg(test)]
+mod bindings;
 mod connections;
 mod failure;
 mod profile;
