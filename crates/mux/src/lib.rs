@@ -8,8 +8,10 @@
 //! the pipe is readable, or writable with something left to transmit, or [`Connection::next_deadline`].
 
 mod connection;
+mod error;
 
 pub use connection::Connection;
+pub use error::Error;
 
 use std::net::SocketAddr;
 
@@ -36,6 +38,36 @@ pub struct Config {
     pub in_flight_limit: usize,
     /// Credit that each stream gives its sender at the start, in bytes.
     pub stream_window: u32,
+}
+
+impl Config {
+    /// The product's values for this end.
+    pub fn new(role: Role) -> Self {
+        Self { role, in_flight_limit: 1 << 20, stream_window: 256 << 10 }
+    }
+}
+
+/// What a connection holds and has moved, for tests, measurements and the heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Numbered bytes written to the pipe that the peer has not acknowledged.
+    pub in_flight: usize,
+    /// Bytes that wait here to be sent: streams, datagrams, control messages.
+    pub buffered: usize,
+    /// Bytes received for streams and not `consumed` yet.
+    pub unread: usize,
+    /// Streams that this end still knows.
+    pub streams: usize,
+    /// Numbered bytes written since the start.
+    pub sent: u64,
+    /// Numbered bytes that the peer says it has read.
+    pub acked: u64,
+    /// Numbered bytes read since the start.
+    pub received: u64,
+    /// The newest round trip measured by an acknowledgement.
+    pub round_trip: Option<Micros>,
+    /// When the oldest byte in flight was written; `None` when nothing is.
+    pub waiting_since: Option<Micros>,
 }
 
 /// Names a stream; ids are not used again on one connection.
