@@ -6,7 +6,12 @@
 pub mod api;
 mod engine;
 pub mod guard;
+pub mod profile;
 mod setup;
+mod spelling;
+pub mod subnet;
+#[cfg(test)]
+mod testing;
 pub mod words;
 
 pub use engine::{Engine, Subscription};

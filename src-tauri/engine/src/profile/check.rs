@@ -1,0 +1,151 @@
+//! One pass over a typed profile: what it means, and every problem at its field.
+
+use std::collections::HashMap;
+
+use ropeway_helper_api::Route;
+
+use super::{Parsed, Server};
+use crate::{
+    api::{Checked, Expansion, Field, Problem, Profile},
+    spelling::Mistake,
+    subnet::{self, Subnet},
+};
+
+/// Characters of a name: a tray menu and a side bar show it in one line.
+const NAME_LENGTH: usize = 64;
+
+/// What can be read of it, and all problems. Only without problems is the first half the whole profile.
+pub fn examine(profile: &Profile) -> (Parsed, Checked) {
+    let mut found = Checked::default();
+    found.problems.extend(name_problem(&profile.name));
+    let server = server(&profile.server, &mut found);
+    let ssh_command = ssh_command(&profile.ssh_command, &mut found);
+    let include = subnets(Field::Subnets, &profile.subnets, &mut found);
+    let exclude = subnets(Field::Excludes, &profile.excludes, &mut found);
+    if profile.subnets.is_empty() {
+        found.problems.push(problem(
+            Field::Subnets,
+            "At least one network is needed: for example 10.0.0.0/8, or 0/0 for everything.",
+        ));
+    }
+    let mut seen = HashMap::new();
+    repetitions(Field::Subnets, &include, &mut seen, &mut found);
+    repetitions(Field::Excludes, &exclude, &mut seen, &mut found);
+    (Parsed { server, ssh_command, include: meant(include), exclude: meant(exclude) }, found)
+}
+
+/// A network with its place in the list.
+struct Entry {
+    index: u32,
+    typed: String,
+    subnet: Subnet,
+}
+
+fn meant(entries: Vec<Entry>) -> Vec<(String, Subnet)> {
+    entries.into_iter().map(|entry| (entry.typed, entry.subnet)).collect()
+}
+
+fn name_problem(name: &str) -> Option<Problem> {
+    if name.trim().is_empty() {
+        return Some(problem(Field::Name, "A profile needs a name."));
+    }
+    if let Some(at) = name.chars().position(char::is_control) {
+        let span = Some((at as u32, at as u32 + 1));
+        return Some(Problem {
+            span,
+            ..problem(Field::Name, "There is an invisible character in the name.")
+        });
+    }
+    let length = name.chars().count();
+    let span = Some((NAME_LENGTH as u32, length as u32));
+    let message = format!("A name has at most {NAME_LENGTH} characters.");
+    (length > NAME_LENGTH).then(|| Problem { span, ..problem(Field::Name, message) })
+}
+
+fn server(text: &str, found: &mut Checked) -> Option<Server> {
+    if text.is_empty() {
+        return None;
+    }
+    Server::parse(text).map_err(|mistake| found.problems.push(at(Field::Server, None, mistake))).ok()
+}
+
+fn ssh_command(text: &str, found: &mut Checked) -> Vec<String> {
+    let words = shell_words::split(text).unwrap_or_else(|_| {
+        found.problems.push(problem(Field::SshCommand, "A quotation mark is opened and never closed."));
+        vec![]
+    });
+    match words.first() {
+        None => vec!["ssh".into()],
+        Some(program) if program.is_empty() => {
+            found.problems.push(problem(Field::SshCommand, "The name of the program is empty."));
+            words
+        }
+        Some(_) if text.contains('\0') => {
+            found
+                .problems
+                .push(problem(Field::SshCommand, "There is an invisible character in the command."));
+            words
+        }
+        Some(_) => words,
+    }
+}
+
+fn subnets(field: Field, texts: &[String], found: &mut Checked) -> Vec<Entry> {
+    let mut entries = vec![];
+    for (index, typed) in (0..).zip(texts) {
+        match subnet::parse(typed) {
+            Ok(subnet) => {
+                found.expansions.push(expansion(field, index, typed, &subnet));
+                entries.push(Entry { index, typed: typed.clone(), subnet });
+            }
+            Err(mistake) => found.problems.push(at(field, Some(index), mistake)),
+        }
+    }
+    entries
+}
+
+fn expansion(field: Field, index: u32, typed: &str, subnet: &Subnet) -> Expansion {
+    Expansion { field, index, typed: typed.into(), means: subnet.to_string(), note: subnet.note() }
+}
+
+/// Each route may be named once, on one side.
+fn repetitions<'a>(
+    field: Field,
+    entries: &'a [Entry],
+    seen: &mut HashMap<Route, (Field, &'a str)>,
+    found: &mut Checked,
+) {
+    for entry in entries {
+        let first = entry.subnet.routes().find_map(|route| seen.get(&route).copied());
+        if let Some((side, typed)) = first {
+            let message = repetition(side == field, &entry.typed, typed);
+            found.problems.push(Problem { index: Some(entry.index), ..problem(field, message) });
+        }
+        for route in entry.subnet.routes() {
+            seen.entry(route).or_insert((field, entry.typed.as_str()));
+        }
+    }
+}
+
+fn repetition(same_side: bool, typed: &str, first: &str) -> String {
+    match (same_side, typed == first) {
+        (true, true) => format!("{typed} is in the list twice."),
+        (true, false) => format!("{typed} is in the list already, as {first}."),
+        (false, true) => format!("{typed} is also a network that goes through; it can be only one of both."),
+        (false, false) => {
+            format!("{typed} is also a network that goes through, as {first}; it can be only one of both.")
+        }
+    }
+}
+
+fn at(field: Field, index: Option<u32>, mistake: Mistake) -> Problem {
+    let Mistake { span, message, suggestion } = mistake;
+    Problem { field, index, span: Some(span), message, suggestion }
+}
+
+fn problem(field: Field, message: impl Into<String>) -> Problem {
+    Problem { field, index: None, span: None, message: message.into(), suggestion: None }
+}
+
+#[cfg(test)]
+mod tests;

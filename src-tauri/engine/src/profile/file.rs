@@ -1,0 +1,96 @@
+//! The text of a profile file, format 1:
+//!
+//! ```toml
+//! format = 1
+//! name = "Work"
+//! server = "me@bastion.example.org"
+//! subnets = ["10.0.0.0/8"]
+//! excludes = ["10.9.0.0/16"]
+//! ```
+//!
+//! Read with types; written by changing only what changed, so that comments and keys of other versions stay.
+//! Pure text: `store` knows where files are, `import` takes the same format from elsewhere.
+
+mod write;
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::api::{Profile, ProfileId};
+
+pub use write::write;
+
+/// The only format there is.
+pub const FORMAT: i64 = 1;
+
+/// What this version knows; everything else in a file is kept and not looked at.
+pub const KEYS: [&str; 6] = ["format", "name", "server", "ssh-command", "subnets", "excludes"];
+
+/// Why a text is no profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    #[error("line {line}: {message}")]
+    Toml { line: usize, message: String },
+    #[error("the line “format = {FORMAT}” is missing")]
+    NoFormat,
+    #[error(
+        "it is written in format {0}; this version of Ropeway reads format {FORMAT}. A newer one may read it"
+    )]
+    OtherFormat(String),
+}
+
+/// The keys of one profile, as the file has them.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Entry {
+    name: String,
+    #[serde(default)]
+    server: String,
+    #[serde(default)]
+    ssh_command: String,
+    #[serde(default)]
+    subnets: Vec<String>,
+    #[serde(default)]
+    excludes: Vec<String>,
+}
+
+impl Entry {
+    pub fn into_profile(self, id: ProfileId) -> Profile {
+        let Self { name, server, ssh_command, subnets, excludes } = self;
+        Profile { id, name, server, ssh_command, subnets, excludes, built_in: false }
+    }
+}
+
+/// Reads a file of one profile.
+pub fn read(text: &str, id: ProfileId) -> Result<Profile, FileError> {
+    check_format(text)?;
+    typed::<Entry>(text).map(|entry| entry.into_profile(id))
+}
+
+/// First of all: another format may have other types.
+pub fn check_format(text: &str) -> Result<(), FileError> {
+    let table: Table = typed(text)?;
+    match table.get("format") {
+        Some(Value::Integer(FORMAT)) => Ok(()),
+        Some(other) => Err(FileError::OtherFormat(other.to_string())),
+        None => Err(FileError::NoFormat),
+    }
+}
+
+/// Reads TOML; mistakes come with their line.
+pub fn typed<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FileError> {
+    toml::from_str(text).map_err(|error| FileError::Toml {
+        line: line(text, error.span()),
+        message: error.message().replace('\n', " "),
+    })
+}
+
+fn line(text: &str, span: Option<Range<usize>>) -> usize {
+    let start = span.map_or(0, |span| span.start);
+    1 + text.bytes().take(start).filter(|&byte| byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Writes a profile into the text that is there, touching nothing else of it.
+
+use toml_edit::{Array, DocumentMut, Item, Value, value};
+
+use super::{FORMAT, FileError};
+use crate::api::Profile;
+
+/// The new text of the file; `old` is its text so far, empty for a new file.
+pub fn write(old: &str, profile: &Profile) -> Result<String, FileError> {
+    let mut document: DocumentMut = old.parse().map_err(|error: toml_edit::TomlError| FileError::Toml {
+        line: super::line(old, error.span()),
+        message: error.message().replace('\n', " "),
+    })?;
+    set(&mut document, "format", FORMAT);
+    set(&mut document, "name", &profile.name);
+    set_unless_empty(&mut document, "server", &profile.server);
+    set_unless_empty(&mut document, "ssh-command", &profile.ssh_command);
+    set_list(&mut document, "subnets", &profile.subnets);
+    set_list(&mut document, "excludes", &profile.excludes);
+    Ok(document.to_string())
+}
+
+fn set(document: &mut DocumentMut, key: &str, new: impl Into<Value>) {
+    let mut new = new.into();
+    match document.get_mut(key).and_then(Item::as_value_mut) {
+        Some(old) if same(old, &new) => {}
+        Some(old) => {
+            // The decor holds the comment behind the value.
+            *new.decor_mut() = old.decor().clone();
+            *old = new;
+        }
+        None => document[key] = value(new),
+    }
+}
+
+fn same(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::String(old), Value::String(new)) => old.value() == new.value(),
+        (Value::Integer(old), Value::Integer(new)) => old.value() == new.value(),
+        _ => false,
+    }
+}
+
+/// A key that is not there means the same as an empty text; one that is there is kept, with its comment.
+fn set_unless_empty(document: &mut DocumentMut, key: &str, text: &str) {
+    if !text.is_empty() || document.contains_key(key) {
+        set(document, key, text);
+    }
+}
+
+fn set_list(document: &mut DocumentMut, key: &str, wanted: &[String]) {
+    match document.get_mut(key).and_then(Item::as_array_mut) {
+        Some(list) => rearrange(list, wanted),
+        None if wanted.is_empty() && key != "subnets" => {}
+        None => document[key] = value(fresh(wanted)),
+    }
+}
+
+fn fresh(wanted: &[String]) -> Array {
+    let mut list: Array = wanted.iter().collect();
+    if wanted.len() > 1 {
+        list.iter_mut().for_each(|entry| entry.decor_mut().set_prefix("\n    "));
+        list.set_trailing("\n");
+        list.set_trailing_comma(true);
+    }
+    list
+}
+
+/// Makes the list what is wanted: entries that stay keep their comments, and comments of those that go move to
+/// the end of the list.
+fn rearrange(list: &mut Array, wanted: &[String]) {
+    if list.iter().map(Value::as_str).eq(wanted.iter().map(|text| Some(text.as_str()))) {
+        return;
+    }
+    let mut old: Vec<Value> = list.iter().cloned().collect();
+    let prefix = old.iter().find_map(indentation).unwrap_or_default();
+    list.clear();
+    for text in wanted {
+        let found = old.iter().position(|entry| entry.as_str() == Some(text));
+        list.push_formatted(
+            found.map_or_else(|| Value::from(text).decorated(&prefix, ""), |at| old.remove(at)),
+        );
+    }
+    let orphans: String = old.iter().filter_map(comments).collect();
+    let trailing = list.trailing().as_str().unwrap_or_default().to_owned();
+    list.set_trailing([orphans, trailing].concat());
+}
+
+/// How the entries of this list are set apart: the end of line and blanks in front of them.
+fn indentation(entry: &Value) -> Option<String> {
+    let prefix = entry.decor().prefix()?.as_str()?;
+    let line_end = prefix.rfind('\n')?;
+    Some(prefix[line_end..].to_owned())
+}
+
+fn comments(entry: &Value) -> Option<String> {
+    let decor = entry.decor();
+    let parts =
+        [decor.prefix(), decor.suffix()].map(|raw| raw.and_then(|raw| raw.as_str()).unwrap_or_default());
+    let text = parts.concat();
+    text.contains('#').then_some(text)
+}

@@ -1,0 +1,41 @@
+//! Saved profiles: what a typed one means ([`parse`], [`check`]; pure) and where they are kept ([`Store`]).
+//!
+//! Nothing here connects or asks the network. The types that people and faces see are in [`crate::api`];
+//! [`Parsed`] is what the engine runs.
+
+mod check;
+pub(crate) mod file;
+mod id;
+mod server;
+mod store;
+
+use crate::{
+    api::{Checked, Problem, Profile},
+    subnet::Subnet,
+};
+
+pub use server::Server;
+pub use store::{BUILT_IN, Store};
+
+/// A profile without mistakes, ready to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// None = this computer.
+    pub server: Option<Server>,
+    /// The program and its options; never empty.
+    pub ssh_command: Vec<String>,
+    /// As typed, and what it means.
+    pub include: Vec<(String, Subnet)>,
+    pub exclude: Vec<(String, Subnet)>,
+}
+
+/// What the profile means, or everything that is wrong with it.
+pub fn parse(profile: &Profile) -> Result<Parsed, Vec<Problem>> {
+    let (parsed, checked) = check::examine(profile);
+    if checked.problems.is_empty() { Ok(parsed) } else { Err(checked.problems) }
+}
+
+/// Everything that is wrong with the profile, and what each of its networks means.
+pub fn check(profile: &Profile) -> Checked {
+    check::examine(profile).1
+}
