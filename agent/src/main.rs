@@ -1,1 +1,53 @@
-fn main() {}
+//! `ropeway-agent` runs on the server as the user's account and opens the real connections.
+//!
+//! Stdin and stdout are the two directions of one mux pipe; stderr is for one line that says why it ended.
+//! One thread, one poll, no timer while nothing happens. Names are never resolved here: a static glibc that asks
+//! NSS crashes on other distributions. Start reading at [`agent::Agent::run`].
+
+mod agent;
+mod clock;
+mod fatal;
+mod limits;
+mod pipe;
+mod readiness;
+mod reason;
+mod target;
+mod targets;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use agent::Agent;
+
+/// What the shell expects after wrong arguments.
+const USAGE_ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match arguments.as_slice() {
+        [] => serve(),
+        [only] if only == "--version" => print_version(),
+        _ => complain("usage: ropeway-agent [--version]", USAGE_ERROR.into()),
+    }
+}
+
+fn serve() -> ExitCode {
+    limits::allow_many_files();
+    match Agent::new().and_then(Agent::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fatal) => complain(&format!("ropeway-agent: {fatal}"), ExitCode::FAILURE),
+    }
+}
+
+fn print_version() -> ExitCode {
+    match writeln!(std::io::stdout(), "ropeway-agent {}", env!("CARGO_PKG_VERSION")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Not `eprintln!`: that panics when stderr is gone, and it goes together with the ssh session.
+fn complain(line: &str, code: ExitCode) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{line}");
+    code
+}

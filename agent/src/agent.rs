@@ -1,0 +1,118 @@
+//! The loop: sleep, take what the poll says, let the mux and the targets settle, sleep again.
+//!
+//! It only passes things on: what a connection does lives in [`crate::target`], bytes of the pipe in
+//! [`crate::pipe`], the protocol in `ropeway_mux`.
+
+use std::io;
+use std::time::Duration;
+
+use mio::{Events, Poll};
+use ropeway_mux::{Config, Connection, Event, Role};
+
+use crate::clock::Clock;
+use crate::fatal::{Fatal, while_doing};
+use crate::pipe::{Pipe, STDIN, STDOUT};
+use crate::targets::Targets;
+
+/// Events taken in one turn. All that are ready make a turn longer, fewer make more turns; nothing is lost.
+const EVENTS: usize = 256;
+
+/// Everything one agent has.
+pub struct Agent {
+    poll: Poll,
+    clock: Clock,
+    mux: Connection,
+    pipe: Pipe,
+    targets: Targets,
+}
+
+impl Agent {
+    pub fn new() -> Result<Self, Fatal> {
+        let poll = Poll::new().map_err(while_doing("create a poll"))?;
+        let pipe = Pipe::new(poll.registry())?;
+        let registry = poll.registry().try_clone().map_err(while_doing("share the poll"))?;
+        Ok(Self {
+            poll,
+            clock: Clock::start(),
+            mux: Connection::new(Config::new(Role::Agent)),
+            pipe,
+            targets: Targets::new(registry),
+        })
+    }
+
+    /// Serves until the client closes the pipe. Every connection then ends with it.
+    pub fn run(mut self) -> Result<(), Fatal> {
+        let mut events = Events::with_capacity(EVENTS);
+        self.settle()?;
+        while !self.pipe.is_closed() {
+            self.sleep(&mut events)?;
+            self.expire();
+            events.iter().for_each(|event| self.dispatch(event));
+            self.pipe.receive(&mut self.mux, self.clock.now())?;
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    fn sleep(&mut self, events: &mut Events) -> Result<(), Fatal> {
+        let patience = self.patience();
+        match self.poll.poll(events, patience) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(while_doing("poll")(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How long nothing may happen: for ever, when nothing has a deadline.
+    fn patience(&mut self) -> Option<Duration> {
+        if self.pipe.has_more() {
+            return Some(Duration::ZERO);
+        }
+        let deadlines = [self.mux.next_deadline(), self.targets.next_deadline()];
+        deadlines.into_iter().flatten().min().map(|deadline| self.clock.until(deadline))
+    }
+
+    fn expire(&mut self) {
+        let now = self.clock.now();
+        self.mux.expire(now);
+        self.targets.expire(&mut self.mux, now);
+    }
+
+    fn dispatch(&mut self, event: &mio::event::Event) {
+        match event.token() {
+            STDIN | STDOUT => self.pipe.note(event),
+            _ => self.targets.on_ready(event, &mut self.mux),
+        }
+    }
+
+    /// Until nothing moves: sending makes room in the mux, room lets targets be read, reading gives more to send.
+    /// The mux's in-flight limit bounds it.
+    fn settle(&mut self) -> Result<(), Fatal> {
+        loop {
+            while let Some(event) = self.mux.next_event() {
+                self.obey(event);
+            }
+            if !self.pipe.send(&mut self.mux, self.clock.now())? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn obey(&mut self, event: Event) {
+        let Self { targets, mux, clock, .. } = self;
+        match event {
+            Event::Incoming { id, target } => targets.open(id, target, mux, clock.now()),
+            Event::Data { id, data } => targets.on_data(id, data, mux),
+            Event::Eof { id } => targets.on_eof(id, mux),
+            Event::Writable { id } => targets.on_room(id, mux),
+            Event::Reset { id, .. } => targets.abort(id),
+            // The first two belong to the client's role. Datagrams and control messages are for newer agents: the
+            // Hello of this one promises none of them.
+            Event::Opened { .. }
+            | Event::Refused { .. }
+            | Event::Ready
+            | Event::Pong { .. }
+            | Event::Datagram { .. }
+            | Event::Control { .. } => {}
+        }
+    }
+}

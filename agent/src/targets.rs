@@ -1,0 +1,129 @@
+//! All connections of this agent, by their stream, and the time limit of those that are being made.
+//!
+//! A stream's number is also the poll's token: the mux never uses one twice, so a late event finds nobody
+//! instead of somebody else.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use mio::{Registry, Token};
+use ropeway_mux::{Connection, Micros, Reason, StreamId};
+
+use crate::reason;
+use crate::target::{Fate, Target};
+
+/// Linux alone would try for 127 s; nobody waits that long for an answer, and a descriptor is held meanwhile.
+const CONNECT_LIMIT: Micros = Micros(30_000_000);
+
+/// One read takes a frame or a little more, whatever room the mux gives.
+const BUFFER: usize = 64 << 10;
+
+pub struct Targets {
+    registry: Registry,
+    by_stream: HashMap<StreamId, Target>,
+    /// In the order of their deadlines, which is the order in which they began. Holds some that ended since.
+    connecting: VecDeque<(Micros, StreamId)>,
+    /// The one place that targets are read into: an idle connection has no buffer.
+    buffer: Box<[u8]>,
+}
+
+impl Targets {
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            by_stream: HashMap::new(),
+            connecting: VecDeque::new(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+        }
+    }
+
+    /// The client wants a connection: begins it, or refuses at once.
+    pub fn open(&mut self, id: StreamId, address: SocketAddr, mux: &mut Connection, now: Micros) {
+        match Target::connect(id, address, &self.registry) {
+            Ok(target) => {
+                self.by_stream.insert(id, target);
+                self.connecting.push_back((Micros(now.0 + CONNECT_LIMIT.0), id));
+            }
+            Err(error) => mux.refuse(id, reason::of(&error)),
+        }
+    }
+
+    /// The poll has news of one target.
+    pub fn on_ready(&mut self, event: &mio::event::Event, mux: &mut Connection) {
+        let id = StreamId(event.token().0 as u32);
+        self.with(id, |target, buffer| {
+            target.note(event);
+            target.advance(mux, buffer)
+        });
+    }
+
+    /// The client sent bytes for a target.
+    pub fn on_data(&mut self, id: StreamId, data: Bytes, mux: &mut Connection) {
+        self.with(id, |target, buffer| {
+            target.push(data);
+            target.advance(mux, buffer)
+        });
+    }
+
+    /// The client will send no more.
+    pub fn on_eof(&mut self, id: StreamId, mux: &mut Connection) {
+        self.with(id, |target, buffer| {
+            target.end();
+            target.advance(mux, buffer)
+        });
+    }
+
+    /// The mux takes bytes of this stream again.
+    pub fn on_room(&mut self, id: StreamId, mux: &mut Connection) {
+        self.with(id, |target, buffer| target.advance(mux, buffer));
+    }
+
+    /// The client gave up both directions.
+    pub fn abort(&mut self, id: StreamId) {
+        if let Some(target) = self.by_stream.remove(&id) {
+            target.abort();
+        }
+    }
+
+    /// When the oldest connection that is still being made has had its time.
+    pub fn next_deadline(&mut self) -> Option<Micros> {
+        while let Some(&(deadline, id)) = self.connecting.front() {
+            if self.by_stream.get(&id).is_some_and(Target::is_connecting) {
+                return Some(deadline);
+            }
+            self.connecting.pop_front();
+        }
+        None
+    }
+
+    /// Gives up on connections that took too long.
+    pub fn expire(&mut self, mux: &mut Connection, now: Micros) {
+        while self.next_deadline().is_some_and(|deadline| deadline <= now) {
+            if let Some((_, id)) = self.connecting.pop_front() {
+                self.by_stream.remove(&id);
+                mux.refuse(id, Reason::TimedOut);
+            }
+        }
+    }
+
+    /// Lets one target act; forgets it when that was its end.
+    fn with(&mut self, id: StreamId, act: impl FnOnce(&mut Target, &mut [u8]) -> Fate) {
+        let Some(target) = self.by_stream.get_mut(&id) else { return };
+        if act(target, &mut self.buffer) == Fate::Ended {
+            self.by_stream.remove(&id);
+        }
+    }
+}
+
+impl Drop for Targets {
+    /// The tunnel is gone in the middle of these: a target must not take that for the client's proper end.
+    fn drop(&mut self) {
+        self.by_stream.drain().for_each(|(_, target)| target.abandon());
+    }
+}
+
+/// The poll's name for a stream.
+pub fn token_of(id: StreamId) -> Token {
+    Token(id.0 as usize)
+}
