@@ -1,0 +1,216 @@
+//! One stream: its two windows, what it queues, and how far each direction has come.
+//!
+//! The state is small and holds no buffer while the stream is idle, because most streams of a desktop are idle.
+
+use std::{collections::HashMap, net::SocketAddr};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::{
+    Error,
+    frame::MAX_DATA,
+    schedule::Turn,
+    window::{ReceiveWindow, SendWindow},
+};
+
+/// Most streams at one time. A browser has hundreds, a crawler thousands; each costs some 200 bytes here, and a
+/// descriptor and 4 KiB of credit at each end.
+pub(crate) const MAX_STREAMS: usize = 16 << 10;
+
+/// How far the opening has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Client: OPEN is not written yet, so the peer cannot know the stream.
+    Unsent(SocketAddr),
+    /// Client: OPEN is written, no answer yet. Data may go.
+    Asked,
+    /// Agent: not answered yet. Data may come.
+    Incoming,
+    Open,
+}
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) phase: Phase,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) send: SendWindow,
+    pub(crate) receive: ReceiveWindow,
+    pub(crate) turn: Turn,
+    pub(crate) ours: Direction,
+    /// The peer's EOF was received.
+    pub(crate) peer_finished: bool,
+    /// A WINDOW frame waits in the outbox; it will carry the limit of the moment when it is written.
+    pub(crate) window_queued: bool,
+    /// The owner was told that there is no room.
+    pub(crate) wants_room: bool,
+}
+
+/// How far our direction is from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Running,
+    /// EOF follows what is queued.
+    Finishing,
+    /// EOF waits in the outbox.
+    Queued,
+    /// EOF is written.
+    Finished,
+}
+
+impl Stream {
+    pub(crate) fn new(phase: Phase, send: SendWindow, receive: ReceiveWindow) -> Self {
+        Self {
+            phase,
+            outgoing: Outgoing::default(),
+            send,
+            receive,
+            turn: Turn::default(),
+            ours: Direction::Running,
+            peer_finished: false,
+            window_queued: false,
+            wants_room: false,
+        }
+    }
+
+    /// Whether it should be in the schedule.
+    pub(crate) fn can_send(&self) -> bool {
+        self.phase != Phase::Incoming && !self.outgoing.is_empty() && self.send.room() > 0
+    }
+
+    /// Whether EOF may go to the outbox.
+    pub(crate) fn can_finish(&self) -> bool {
+        self.phase != Phase::Incoming && self.ours == Direction::Finishing && self.outgoing.is_empty()
+    }
+
+    /// Whether nothing can happen any more. A stream with unread bytes lives on, so that it counts for the memory.
+    pub(crate) fn is_over(&self) -> bool {
+        self.peer_finished && self.ours == Direction::Finished && self.receive.unread() == 0
+    }
+}
+
+/// What a stream queues: at most one frame. The first piece is kept as it came; what is added before it has gone is
+/// gathered behind it, so that many small writes do not become many small allocations.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    front: Bytes,
+    rest: BytesMut,
+}
+
+impl Outgoing {
+    pub(crate) fn push(&mut self, data: Bytes) {
+        if self.is_empty() {
+            self.front = data;
+        } else {
+            self.rest.extend_from_slice(&data);
+        }
+    }
+
+    /// The first `count` bytes, in two parts.
+    pub(crate) fn first(&self, count: usize) -> [&[u8]; 2] {
+        let front = count.min(self.front.len());
+        [&self.front[..front], &self.rest[..count - front]]
+    }
+
+    pub(crate) fn advance(&mut self, count: usize) {
+        let front = count.min(self.front.len());
+        self.front.advance(front);
+        self.rest.advance(count - front);
+        if self.front.is_empty() {
+            self.front = std::mem::take(&mut self.rest).freeze();
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.front.len() + self.rest.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        MAX_DATA.saturating_sub(self.len())
+    }
+}
+
+/// The living streams by id, and the ids used so far. Nothing walks over them.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    living: HashMap<u32, Stream>,
+    last: u32,
+}
+
+impl Streams {
+    /// The next id of this end, whether or not a stream of that id comes to live.
+    pub(crate) fn next_id(&mut self) -> Option<u32> {
+        self.last = self.last.checked_add(1)?;
+        Some(self.last)
+    }
+
+    /// The peer uses `id`; false if it did so before.
+    pub(crate) fn claim(&mut self, id: u32) -> bool {
+        let new = id > self.last;
+        self.last = self.last.max(id);
+        new
+    }
+
+    pub(crate) fn insert(&mut self, id: u32, stream: Stream) {
+        self.living.insert(id, stream);
+    }
+
+    pub(crate) fn get(&mut self, id: u32) -> Option<&mut Stream> {
+        self.living.get_mut(&id)
+    }
+
+    /// The stream that a frame names: `None` when it is over, an error when the peer cannot know it.
+    pub(crate) fn named(&mut self, id: u32) -> Result<Option<&mut Stream>, Error> {
+        match self.living.get_mut(&id) {
+            Some(Stream { phase: Phase::Unsent(_), .. }) => Err(Error::UnknownStream(id)),
+            None if id > self.last || id == 0 => Err(Error::UnknownStream(id)),
+            stream => Ok(stream),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: u32) -> Option<Stream> {
+        let stream = self.living.remove(&id);
+        // Give memory back after a burst; each shrinking is paid for by the removals before it.
+        if self.living.len() * 8 < self.living.capacity() {
+            self.living.shrink_to(self.living.len() * 2);
+        }
+        stream
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.living.len()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= MAX_STREAMS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_stream_is_small() {
+        assert!(size_of::<Stream>() <= 200, "{} bytes", size_of::<Stream>());
+    }
+
+    #[test]
+    fn small_writes_are_gathered_and_come_out_in_order() {
+        let mut outgoing = Outgoing::default();
+        for byte in 0..100u8 {
+            outgoing.push(Bytes::copy_from_slice(&[byte]));
+        }
+        let mut seen = Vec::new();
+        while !outgoing.is_empty() {
+            let count = outgoing.len().min(7);
+            seen.extend(outgoing.first(count).concat());
+            outgoing.advance(count);
+        }
+        assert!(seen.into_iter().eq(0..100));
+        assert_eq!(outgoing.rest.capacity(), 0, "an idle stream holds no buffer");
+    }
+}
