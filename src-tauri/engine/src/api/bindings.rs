@@ -23,7 +23,9 @@ fn bindings_of_the_window_are_what_the_api_says() {
 #[test]
 fn every_type_of_the_api_is_declared_once() {
     let text = bindings();
-    for name in ["Profile", "ProfileId", "ImportPreview", "ConnectionsDelta", "Totals", "Phase", "Code", "Field"] {
+    for name in
+        ["Profile", "ProfileId", "ImportPreview", "ConnectionsDelta", "Totals", "Phase", "Code", "Field"]
+    {
         assert_eq!(text.matches(&format!("export type {name} =")).count(), 1, "{name}");
     }
 }
