@@ -1,1 +1,27 @@
-fn main() {}
+//! `ropeway`: the engine in the foreground, with words instead of a window.
+
+mod args;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Task};
+
+fn main() -> ExitCode {
+    ropeway_engine::guard::run_if_asked();
+    let args = Args::parse();
+    log(args.verbose);
+    match args.task {
+        Task::Run(run) => run::run(run),
+    }
+}
+
+/// Warnings by default, more with each `-v`; `RUST_LOG` decides where it is set.
+fn log(verbose: u8) {
+    let level = ["warn", "info", "debug", "trace"][usize::from(verbose.min(3))];
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| format!("ropeway={level}").into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

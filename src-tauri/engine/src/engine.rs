@@ -1,44 +1,300 @@
-//! The engine as its faces see it.
+//! The engine as its faces see it: profiles and their tunnels, behind one API.
 
-use tokio::sync::mpsc;
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use ropeway_helper_api::SessionId;
+use tokio::task::JoinHandle;
 
 use crate::{
-    api::{Command, Event, Failure, Interest, Reply},
+    agents::Agents,
+    api::{BrokenProfile, Code, Command, Event, Failure, Interest, Phase, Profile, ProfileId, Reply, Status},
+    helper::Helper,
+    hub::{Hub, Subscription},
+    import,
+    live::{Feed, Table},
+    profile::{self, Store},
+    session::{tunnel::Tunnel, up::Context},
     setup::Setup,
+    sys::descriptors,
 };
 
 /// A running engine; clones are the same one. Must be made and used inside a tokio runtime.
 #[derive(Clone)]
-pub struct Engine {}
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    hub: Arc<Hub>,
+    table: Arc<Table>,
+    helper: Arc<Helper>,
+    agents: Arc<Agents>,
+    runtime: PathBuf,
+    sessions: AtomicU32,
+    feed: JoinHandle<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    profiles: Vec<Profile>,
+    broken: Vec<BrokenProfile>,
+    tunnels: BTreeMap<ProfileId, Tunnel>,
+}
 
 impl Engine {
     /// Reads the profiles; connects nothing. Never fails because of a bad file: that becomes a `BrokenProfile`.
-    pub fn start(_setup: Setup) -> Result<Self, Failure> {
-        Ok(Self {})
+    pub fn start(setup: Setup) -> Result<Self, Failure> {
+        descriptors::raise_limit();
+        let runtime = runtime_folder(&setup.runtime).map_err(|error| {
+            Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
+        })?;
+        let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
+        let feed = Feed { table: table.clone(), hub: hub.clone(), watched: hub.watched() };
+        let inner = Arc::new(Inner {
+            store: Store::new(setup.profiles),
+            hub,
+            table,
+            helper: Arc::new(Helper::new(setup.helper)),
+            agents: Arc::new(Agents::find(&setup.agents)),
+            runtime,
+            sessions: AtomicU32::new(1),
+            feed: tokio::spawn(feed.run()),
+            state: Mutex::default(),
+        });
+        inner.reload();
+        Ok(Self { inner })
     }
 
     /// Does what a face asks.
-    pub async fn command(&self, _command: Command) -> Result<Reply, Failure> {
-        Ok(Reply::Done)
+    pub async fn command(&self, command: Command) -> Result<Reply, Failure> {
+        let inner = &*self.inner;
+        match command {
+            Command::Connect { profile } => inner.connect(&profile).map(|()| Reply::Done),
+            Command::Disconnect { profile } => inner.disconnect(&profile).await.map(|()| Reply::Done),
+            Command::DisconnectAll => {
+                inner.disconnect_all().await;
+                Ok(Reply::Done)
+            }
+            Command::Toggle { profile } => inner.toggle(&profile).await.map(|()| Reply::Done),
+            Command::Run { profile } => inner.run(profile),
+            Command::Check { profile } => Ok(Reply::Checked { checked: profile::check(&profile) }),
+            Command::Save { profile } => inner.save(&profile),
+            Command::Delete { profile } => inner.delete(&profile).await.map(|()| Reply::Done),
+            Command::PreviewImport { text } => {
+                import::preview(&text).map(|preview| Reply::Preview { preview })
+            }
+            Command::Import { text } => inner.import(&text),
+            Command::CloseConnection { connection } => {
+                inner.table.close(connection);
+                Ok(Reply::Done)
+            }
+        }
     }
 
     /// Everything that happens from now on, after a first full picture.
-    pub fn subscribe(&self, _interest: Interest) -> Subscription {
-        Subscription { events: mpsc::unbounded_channel().1 }
+    pub fn subscribe(&self, interest: Interest) -> Subscription {
+        let mut first = vec![self.inner.profiles_event()];
+        first.extend(self.inner.statuses().into_iter().map(|status| Event::Status { status }));
+        if interest.connections {
+            first.push(Event::Connections { delta: self.inner.table.snapshot() });
+        }
+        self.inner.hub.subscribe(interest, first)
     }
 
     /// Ends all tunnels in order: no rule, no ssh stays. Bounded to a few seconds.
-    pub async fn shutdown(&self) {}
+    pub async fn shutdown(&self) {
+        self.inner.disconnect_all().await;
+        self.inner.helper.end().await;
+        self.inner.feed.abort();
+        let _ = fs::remove_dir_all(&self.inner.runtime);
+    }
 }
 
-/// One face's stream of events; dropping it ends it.
-pub struct Subscription {
-    events: mpsc::UnboundedReceiver<Event>,
+impl Inner {
+    fn connect(&self, id: &ProfileId) -> Result<(), Failure> {
+        let mut state = self.state();
+        let profile = state.profile(id)?.clone();
+        let context = self.context(&profile);
+        state.tunnels.entry(id.clone()).or_insert_with(|| self.tunnel(&profile)).connect(context);
+        Ok(())
+    }
+
+    async fn disconnect(&self, id: &ProfileId) -> Result<(), Failure> {
+        let gone = {
+            let state = self.state();
+            state.profile(id)?;
+            state.tunnels.get(id).map(Tunnel::disconnect)
+        };
+        if let Some(gone) = gone {
+            gone.await;
+        }
+        Ok(())
+    }
+
+    async fn disconnect_all(&self) {
+        let all: Vec<_> = self.state().tunnels.values().map(Tunnel::disconnect).collect();
+        for gone in all {
+            gone.await;
+        }
+    }
+
+    async fn toggle(&self, id: &ProfileId) -> Result<(), Failure> {
+        let on = self
+            .state()
+            .tunnels
+            .get(id)
+            .is_some_and(|tunnel| !matches!(tunnel.status().phase, Phase::Off | Phase::Error));
+        if on { self.disconnect(id).await } else { self.connect(id) }
+    }
+
+    fn run(&self, mut profile: Profile) -> Result<Reply, Failure> {
+        if let Err(problems) = profile::parse(&profile) {
+            return Err(invalid(&profile, &problems));
+        }
+        let session = self.sessions.load(Relaxed);
+        profile.id = ProfileId(format!("unsaved-{session}"));
+        let id = profile.id.clone();
+        self.state().profiles.push(profile);
+        self.hub.send(&self.profiles_event());
+        self.connect(&id)?;
+        Ok(Reply::Running { profile: id })
+    }
+
+    fn save(&self, profile: &Profile) -> Result<Reply, Failure> {
+        let checked = profile::check(profile);
+        if !checked.problems.is_empty() {
+            return Ok(Reply::Checked { checked });
+        }
+        let id = self.store.save(profile)?;
+        self.reload();
+        Ok(Reply::Saved { profile: id })
+    }
+
+    async fn delete(&self, id: &ProfileId) -> Result<(), Failure> {
+        self.disconnect(id).await?;
+        self.store.delete(id)?;
+        self.state().tunnels.remove(id);
+        self.reload();
+        Ok(())
+    }
+
+    fn import(&self, text: &str) -> Result<Reply, Failure> {
+        let preview = import::preview(text)?;
+        let good = preview.profiles.iter().filter(|it| it.checked.problems.is_empty());
+        let profiles = good.map(|it| self.store.save(&it.profile)).collect::<Result<Vec<_>, _>>();
+        self.reload();
+        profiles.map(|profiles| Reply::Imported { profiles })
+    }
+
+    /// Reads the folder again and tells everybody. Tunnels that are up stay as they are.
+    fn reload(&self) {
+        let (saved, broken) = self.store.load_all();
+        let mut state = self.state();
+        state.profiles.retain(|profile| profile.id.0.starts_with("unsaved-"));
+        state.profiles.splice(0..0, saved);
+        state.broken = broken;
+        for profile in state.profiles.clone() {
+            if !state.tunnels.get(&profile.id).is_some_and(is_on) {
+                state.tunnels.insert(profile.id.clone(), self.tunnel(&profile));
+            }
+        }
+        drop(state);
+        self.hub.send(&self.profiles_event());
+        self.statuses().into_iter().for_each(|status| self.hub.send(&Event::Status { status }));
+    }
+
+    fn tunnel(&self, profile: &Profile) -> Tunnel {
+        Tunnel::new(self.context(profile), self.hub.clone())
+    }
+
+    fn context(&self, profile: &Profile) -> Arc<Context> {
+        let problems = profile::parse(profile).err();
+        Arc::new(Context {
+            profile: profile.id.clone(),
+            parsed: Arc::new(profile::understood(profile)),
+            invalid: problems.map(|problems| invalid(profile, &problems)),
+            session: SessionId(self.sessions.fetch_add(1, Relaxed)),
+            helper: self.helper.clone(),
+            table: self.table.clone(),
+            agents: self.agents.clone(),
+            runtime: self.runtime.clone(),
+        })
+    }
+
+    fn profiles_event(&self) -> Event {
+        let state = self.state();
+        Event::Profiles { profiles: state.profiles.clone(), broken: state.broken.clone() }
+    }
+
+    fn statuses(&self) -> Vec<Status> {
+        self.state().tunnels.values().map(Tunnel::status).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Subscription {
-    /// None when the engine has ended.
-    pub async fn next(&mut self) -> Option<Event> {
-        self.events.recv().await
+impl State {
+    fn profile(&self, id: &ProfileId) -> Result<&Profile, Failure> {
+        let found = self.profiles.iter().find(|profile| profile.id == *id);
+        found.ok_or_else(|| Failure::new(Code::ProfileMissing, &id.0, ""))
+    }
+}
+
+fn is_on(tunnel: &Tunnel) -> bool {
+    tunnel.status().phase != Phase::Off
+}
+
+fn invalid(profile: &Profile, problems: &[crate::api::Problem]) -> Failure {
+    let first = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
+    Failure::new(Code::ProfileInvalid, &profile.name, first)
+}
+
+/// A folder of this process, 0700. Those of processes that are gone are cleared away. A socket's path may have 107
+/// bytes, of which ssh wants 18 for a name of its own: where the usual place is too deep, the temporary folder serves.
+fn runtime_folder(usual: &Path) -> io::Result<PathBuf> {
+    const LONGEST: usize = 107 - 18 - "/4294967295/4294967295.ssh".len();
+    let short = std::env::temp_dir().join(format!("ropeway-{}", nix::unistd::getuid()));
+    let parent = if usual.as_os_str().len() <= LONGEST { usual } else { &short };
+    let mut private = fs::DirBuilder::new();
+    private.recursive(true).mode(0o700).create(parent)?;
+    own(parent)?;
+    clear_stale(parent);
+    let folder = parent.join(std::process::id().to_string());
+    private.create(&folder)?;
+    Ok(folder)
+}
+
+/// In a shared temporary folder anybody could have made it before us.
+fn own(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let data = fs::symlink_metadata(folder)?;
+    if !data.is_dir() || data.uid() != nix::unistd::geteuid().as_raw() || data.mode() & 0o077 != 0 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder is not ours alone"));
+    }
+    Ok(())
+}
+
+fn clear_stale(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let gone = |pid| {
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
+        };
+        if pid.is_some_and(gone) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }

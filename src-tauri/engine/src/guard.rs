@@ -1,8 +1,149 @@
-//! A small process between the engine and ssh, so that ssh ends when the engine does, however it dies.
+//! A small process between the engine and ssh. Its stdin is a pipe whose other end only the engine holds: when
+//! the engine ends, however it dies, the pipe does too, and the guard ends ssh and everything that ssh has started.
+//!
+//! The guard is our own program started again, so that there is nothing to install. The engine's side of it is
+//! [`Guard`].
+
+use std::{
+    ffi::{OsStr, OsString},
+    io::{self, Read},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio, exit},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::{
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, waitpid},
+    },
+    unistd::Pid,
+};
+
+use crate::sys::{apps, cgroup};
 
 /// The first argument of a program of ours that is to be a guard and nothing else.
-pub const ARGUMENT: &str = "__guard";
+const ARGUMENT: &str = "__guard";
+
+/// How long ssh may take to say goodbye to its server before it is killed.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// Every program that holds an engine calls this first in `main`: when it was started as a guard, it is one and
 /// never returns.
-pub fn run_if_asked() {}
+pub fn run_if_asked() {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().as_deref() == Some(OsStr::new(ARGUMENT)) {
+        let folder = args.next().filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        exit(watch(folder.map(Arc::from), &args.collect::<Vec<_>>()));
+    }
+}
+
+/// The command line of a guard for `program` (nothing: it only clears the cgroup away), inside `cgroup`.
+pub fn command(cgroup: Option<&Path>, program: &[OsString]) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(ARGUMENT).arg(cgroup.unwrap_or(Path::new(""))).args(program).process_group(0);
+    Ok(command)
+}
+
+/// Puts a child into the cgroup before it can make a socket.
+pub fn enter(command: &mut Command, cgroup: &Path) -> io::Result<()> {
+    let procs = cgroup::open_procs(cgroup)?;
+    // SAFETY: between fork and exec this only writes one byte to an open file
+    unsafe { command.pre_exec(move || cgroup::join(&procs)) };
+    Ok(())
+}
+
+fn watch(cgroup: Option<Arc<Path>>, program: &[OsString]) -> i32 {
+    adopt_orphans();
+    let Some((name, args)) = program.split_first() else {
+        wait_for_the_engine();
+        clear(cgroup.as_deref());
+        return 0;
+    };
+    match start(cgroup.as_deref(), name, args) {
+        Ok(child) => accompany(child, cgroup.as_ref()),
+        Err(error) => {
+            eprintln!("{}: {error}", name.to_string_lossy());
+            clear(cgroup.as_deref());
+            127
+        }
+    }
+}
+
+fn start(cgroup: Option<&Path>, name: &OsStr, args: &[OsString]) -> io::Result<Child> {
+    let mut command = Command::new(name);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
+    if let Some(folder) = cgroup {
+        enter(&mut command, folder)?;
+    }
+    die_with_parent(&mut command);
+    command.spawn()
+}
+
+/// Until the program or the engine ends, whichever is first.
+fn accompany(mut child: Child, cgroup: Option<&Arc<Path>>) -> i32 {
+    let pid = Pid::from_raw(child.id() as i32);
+    let folder = cgroup.cloned();
+    thread::spawn(move || {
+        wait_for_the_engine();
+        let _ = kill(pid, Signal::SIGTERM);
+        thread::sleep(GOODBYE);
+        let _ = kill(pid, Signal::SIGKILL);
+        // `accompany` ends the process as soon as the program is gone; this is for one that cannot even be killed
+        thread::sleep(GOODBYE);
+        clear(folder.as_deref());
+        exit(1);
+    });
+    let status = child.wait();
+    clear(cgroup.map(Arc::as_ref));
+    status.map_or(1, code)
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+fn wait_for_the_engine() {
+    let _ = io::stdin().lock().read_to_end(&mut Vec::new());
+}
+
+/// Transports that a `ProxyCommand` left behind: in the cgroup, or our children by adoption.
+fn clear(cgroup: Option<&Path>) {
+    if let Some(folder) = cgroup {
+        return cgroup::remove(folder);
+    }
+    let deadline = Instant::now() + GOODBYE;
+    while kill_children() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether there were any.
+fn kill_children() -> bool {
+    let children = apps::children(std::process::id());
+    for pid in children.iter().map(|pid| Pid::from_raw(*pid as i32)) {
+        let _ = kill(pid, Signal::SIGKILL);
+        let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+    }
+    !children.is_empty()
+}
+
+#[cfg(target_os = "linux")]
+fn adopt_orphans() {
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+#[cfg(target_os = "linux")]
+fn die_with_parent(command: &mut Command) {
+    // SAFETY: one system call between fork and exec
+    unsafe { command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn adopt_orphans() {}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_: &mut Command) {}

@@ -1,18 +1,31 @@
 //! Everything Ropeway does that is not drawing and not root: profiles, ssh, the mux, listeners, the session
 //! machine. Window, tray and command line are thin faces of one API: [`api::Command`] in, [`api::Event`] out.
 //!
-//! No Tauri in here. What needs root is asked of the helper. Start reading at `api`, then `engine`.
+//! No Tauri in here. What needs root is asked of the helper. Start reading at `api`, then `engine`, then
+//! `session::up`, which is one tunnel from beginning to end.
 
+mod agents;
 pub mod api;
 mod engine;
 pub mod guard;
+mod helper;
+mod hub;
+pub mod import;
+mod link;
+mod listen;
+mod live;
 pub mod profile;
+mod routes;
+mod session;
 mod setup;
 mod spelling;
+mod ssh;
 pub mod subnet;
+mod sys;
 #[cfg(test)]
 mod testing;
 pub mod words;
 
-pub use engine::{Engine, Subscription};
+pub use engine::Engine;
+pub use hub::Subscription;
 pub use setup::Setup;

@@ -45,6 +45,25 @@ builtIn: boolean, };
 export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, };
 
 /**
+ * What an import would do.
+ */
+export type ImportPreview = { 
+/**
+ * "sshuttle command line", "Ropeway profile".
+ */
+source: string, profiles: Array<ImportedProfile>, };
+
+export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array<Note>, };
+
+export type Note = { kind: NoteKind, 
+/**
+ * The part of the input, literally.
+ */
+about: string, text: string, };
+
+export type NoteKind = "kept" | "repaired" | "dropped" | "danger";
+
+/**
  * The result of [`super::Command::Check`].
  */
 export type Checked = { 
@@ -52,24 +71,6 @@ export type Checked = {
  * Empty = it can be saved.
  */
 problems: Array<Problem>, expansions: Array<Expansion>, };
-
-/**
- * What a typed subnet means.
- */
-export type Expansion = { field: Field, index: number, typed: string, 
-/**
- * `10.0.0.0/8`, `[fd00::/8]:443`.
- */
-means: string, 
-/**
- * "16 777 216 addresses", "everything".
- */
-note: string, };
-
-/**
- * A part of the editor.
- */
-export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes";
 
 /**
  * What is wrong at which field.
@@ -89,23 +90,22 @@ span: [number, number] | null, message: string,
 suggestion: string | null, };
 
 /**
- * What an import would do.
+ * A part of the editor.
  */
-export type ImportPreview = { 
+export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes";
+
 /**
- * "sshuttle command line", "Ropeway profile".
+ * What a typed subnet means.
  */
-source: string, profiles: Array<ImportedProfile>, };
-
-export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array<Note>, };
-
-export type Note = { kind: NoteKind, 
+export type Expansion = { field: Field, index: number, typed: string, 
 /**
- * The part of the input, literally.
+ * `10.0.0.0/8`, `[fd00::/8]:443`.
  */
-about: string, text: string, };
-
-export type NoteKind = "kept" | "repaired" | "dropped" | "danger";
+means: string, 
+/**
+ * "16 777 216 addresses", "everything".
+ */
+note: string, };
 
 /**
  * What went wrong, for people: the words come from [`crate::words`], by code, so that every face says the same.
@@ -142,6 +142,75 @@ export type Interest = { connections: boolean, };
  * What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
  */
 export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "connections", delta: ConnectionsDelta, };
+
+/**
+ * A file that is there and cannot be used; it is never touched.
+ */
+export type BrokenProfile = { file: string, failure: Failure, };
+
+/**
+ * What changed since the last one.
+ */
+export type ConnectionsDelta = { 
+/**
+ * Forget all rows first: this is the first of a subscription.
+ */
+snapshot: boolean, changed: Array<ConnectionRow>, 
+/**
+ * Closed rows that are no longer kept.
+ */
+gone: number[], 
+/**
+ * One for each profile that is not off.
+ */
+totals: Array<Totals>, };
+
+/**
+ * Sums over all connections of a profile since it connected.
+ */
+export type Totals = { profile: ProfileId, up: number, down: number, upRate: number, downRate: number, active: number, closed: number, };
+
+/**
+ * One connection through (or kept out of) a tunnel.
+ */
+export type ConnectionRow = { 
+/**
+ * Unique in this engine's life.
+ */
+id: number, profile: ProfileId, 
+/**
+ * Name of the program that opened it; None while unknown.
+ */
+app: string | null, pid: number | null, 
+/**
+ * Where it wanted to go.
+ */
+address: string, port: number, 
+/**
+ * The target's name, when known.
+ */
+host: string | null, 
+/**
+ * The subnet of the profile that took it, as typed.
+ */
+rule: string, 
+/**
+ * Bytes from the program to the target, and back.
+ */
+up: number, down: number, 
+/**
+ * Bytes per second now.
+ */
+upRate: number, downRate: number, 
+/**
+ * Milliseconds since 1970.
+ */
+opened: number, closed: number | null, state: ConnectionState, };
+
+/**
+ * How a connection stands or how it ended.
+ */
+export type ConnectionState = "opening" | "open" | "closing" | "closed" | "refused" | "unreachable" | "timed-out" | "prohibited" | "reset" | "lost" | "direct" | "failed";
 
 /**
  * The state of one profile, as every face renders it.
@@ -192,72 +261,3 @@ roundTrip: number | null, };
  * The base states; `Status`'s flags refine them.
  */
 export type Phase = "off" | "connecting" | "reconnecting" | "waiting" | "connected" | "paused" | "needs-you" | "error" | "set-up";
-
-/**
- * A file that is there and cannot be used; it is never touched.
- */
-export type BrokenProfile = { file: string, failure: Failure, };
-
-/**
- * What changed since the last one.
- */
-export type ConnectionsDelta = { 
-/**
- * Forget all rows first: this is the first of a subscription.
- */
-snapshot: boolean, changed: Array<ConnectionRow>, 
-/**
- * Closed rows that are no longer kept.
- */
-gone: number[], 
-/**
- * One for each profile that is not off.
- */
-totals: Array<Totals>, };
-
-/**
- * One connection through (or kept out of) a tunnel.
- */
-export type ConnectionRow = { 
-/**
- * Unique in this engine's life.
- */
-id: number, profile: ProfileId, 
-/**
- * Name of the program that opened it; None while unknown.
- */
-app: string | null, pid: number | null, 
-/**
- * Where it wanted to go.
- */
-address: string, port: number, 
-/**
- * The target's name, when known.
- */
-host: string | null, 
-/**
- * The subnet of the profile that took it, as typed.
- */
-rule: string, 
-/**
- * Bytes from the program to the target, and back.
- */
-up: number, down: number, 
-/**
- * Bytes per second now.
- */
-upRate: number, downRate: number, 
-/**
- * Milliseconds since 1970.
- */
-opened: number, closed: number | null, state: ConnectionState, };
-
-/**
- * How a connection stands or how it ended.
- */
-export type ConnectionState = "opening" | "open" | "closing" | "closed" | "refused" | "unreachable" | "timed-out" | "prohibited" | "reset" | "lost" | "direct" | "failed";
-
-/**
- * Sums over all connections of a profile since it connected.
- */
-export type Totals = { profile: ProfileId, up: number, down: number, upRate: number, downRate: number, active: number, closed: number, };

@@ -11,8 +11,8 @@ mod status;
 pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
 pub use failure::{Code, Failure};
 pub use profile::{
-    BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Note, NoteKind, Problem, Profile,
-    ProfileId,
+    BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Note, NoteKind, Problem,
+    Profile, ProfileId,
 };
 pub use status::{Phase, Status};
 
@@ -24,25 +24,45 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Command {
     /// Starts the tunnel; answered at once, its course is told by `Event::Status`.
-    Connect { profile: ProfileId },
+    Connect {
+        profile: ProfileId,
+    },
     /// Ends it; answered when rules and ssh are gone.
-    Disconnect { profile: ProfileId },
+    Disconnect {
+        profile: ProfileId,
+    },
     DisconnectAll,
     /// Connects when off, disconnects (or cancels) otherwise: a click on the tray's item or the window's switch.
-    Toggle { profile: ProfileId },
+    Toggle {
+        profile: ProfileId,
+    },
     /// Connects a profile that is not saved; it is forgotten when the engine ends. For `ropeway run`.
-    Run { profile: Profile },
+    Run {
+        profile: Profile,
+    },
     /// What is wrong with the profile and what its subnets mean; nothing is saved. For "validated as you type".
-    Check { profile: Profile },
+    Check {
+        profile: Profile,
+    },
     /// Saves; an empty id makes a new profile. Answered `Saved`, or `Checked` with problems when it is not valid.
-    Save { profile: Profile },
-    Delete { profile: ProfileId },
+    Save {
+        profile: Profile,
+    },
+    Delete {
+        profile: ProfileId,
+    },
     /// Reads the text of a file: our TOML or an sshuttle command line. Changes nothing.
-    PreviewImport { text: String },
+    PreviewImport {
+        text: String,
+    },
     /// Imports all that the preview showed without problems.
-    Import { text: String },
+    Import {
+        text: String,
+    },
     /// Resets one connection of the live table.
-    CloseConnection { connection: u64 },
+    CloseConnection {
+        connection: u64,
+    },
 }
 
 /// The answer to a [`Command`].
@@ -66,10 +86,17 @@ pub enum Reply {
 #[allow(clippy::large_enum_variant)]
 pub enum Event {
     /// The whole list, in the order to show; sent again whenever it changes.
-    Profiles { profiles: Vec<Profile>, broken: Vec<BrokenProfile> },
-    Status { status: Status },
+    Profiles {
+        profiles: Vec<Profile>,
+        broken: Vec<BrokenProfile>,
+    },
+    Status {
+        status: Status,
+    },
     /// Only to subscriptions that asked for connections; at most 5 a second.
-    Connections { delta: ConnectionsDelta },
+    Connections {
+        delta: ConnectionsDelta,
+    },
 }
 
 /// What a subscription wants besides profiles and states.

@@ -35,6 +35,11 @@ pub fn parse(profile: &Profile) -> Result<Parsed, Vec<Problem>> {
     if checked.problems.is_empty() { Ok(parsed) } else { Err(checked.problems) }
 }
 
+/// What of the profile can be understood, mistakes or not: enough to say where it would go.
+pub fn understood(profile: &Profile) -> Parsed {
+    check::examine(profile).0
+}
+
 /// Everything that is wrong with the profile, and what each of its networks means.
 pub fn check(profile: &Profile) -> Checked {
     check::examine(profile).1

@@ -1,0 +1,172 @@
+//! What becomes of a connection that the kernel has sent to us.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use ropeway_helper_api::Capture;
+use socket2::SockRef;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::sleep,
+};
+
+use super::relay;
+use crate::{
+    api::{ConnectionState, ProfileId},
+    helper::Helper,
+    link::Link,
+    live::{self, Opened, Table},
+    profile::Parsed,
+    sys::{
+        apps,
+        owner::{Diagnostics, Owner},
+        redirect::original_destination,
+    },
+};
+
+/// When no descriptor is left, one may be free again after this; the kernel keeps the waiting connections.
+const AFTER_EXHAUSTION: Duration = Duration::from_millis(50);
+
+/// All that is needed to serve one tunnel's connections.
+pub struct Service {
+    pub profile: ProfileId,
+    pub parsed: Arc<Parsed>,
+    pub link: Link,
+    pub table: Arc<Table>,
+    pub helper: Arc<Helper>,
+    pub capture: Capture,
+    /// Processes whose connections go direct, where no cgroup rule lets them pass: ssh and what it has started.
+    pub family: Vec<u32>,
+    pub diagnostics: Option<Diagnostics>,
+}
+
+/// What to do with a connection.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Through the tunnel, by this rule of the profile.
+    Tunnel { rule: String },
+    /// Ours: around it.
+    Direct,
+    /// Nobody may come here by this way.
+    Refuse,
+}
+
+impl Service {
+    /// Accepts on all listeners until dropped.
+    pub async fn run(self: Arc<Self>, listeners: Vec<TcpListener>) {
+        let mut tasks = JoinSet::new();
+        for listener in listeners {
+            let service = self.clone();
+            tasks.spawn(async move { service.accept(&listener).await });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn accept(self: Arc<Self>, listener: &TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            match listener.accept().await {
+                Ok((client, from)) => {
+                    let service = self.clone();
+                    connections.spawn(async move { service.serve(client, from).await });
+                }
+                Err(_) => sleep(AFTER_EXHAUSTION).await,
+            }
+        }
+    }
+
+    async fn serve(&self, client: TcpStream, from: SocketAddr) {
+        // not redirected: somebody talks to the listener itself
+        let Ok(target) = target(&client).await else { return relay::cut(&client) };
+        let owner = self.diagnostics.as_ref().and_then(|all| all.tcp(from, target).ok());
+        match self.verdict(target, owner.as_ref()) {
+            Verdict::Tunnel { rule } => self.tunnel(client, target, rule, owner).await,
+            Verdict::Direct => self.direct(client, target, owner).await,
+            Verdict::Refuse => relay::cut(&client),
+        }
+    }
+
+    fn verdict(&self, target: SocketAddr, owner: Option<&Owner>) -> Verdict {
+        if !serves(self.capture, owner) {
+            return Verdict::Refuse;
+        }
+        if let Some(owner) = owner
+            && !self.family.is_empty()
+            && apps::family_holds(&self.family, owner.inode)
+        {
+            return Verdict::Direct;
+        }
+        self.parsed.rule_for(target).map_or(Verdict::Refuse, |rule| Verdict::Tunnel { rule: rule.to_owned() })
+    }
+
+    async fn tunnel(&self, client: TcpStream, target: SocketAddr, rule: String, owner: Option<Owner>) {
+        let row = self.table.open(self.opened(target, rule, owner, ConnectionState::Opening), live::now());
+        let stream = self.link.open(target);
+        relay::through(client, stream, row).await;
+    }
+
+    async fn direct(&self, client: TcpStream, target: SocketAddr, owner: Option<Owner>) {
+        let row =
+            self.table.open(self.opened(target, String::new(), owner, ConnectionState::Direct), live::now());
+        match self.helper.connect_directly(target).await {
+            Ok(far) => relay::around(client, far, row).await,
+            Err(error) => {
+                tracing::warn!(%target, %error, "cannot connect around the tunnel");
+                relay::cut(&client);
+            }
+        }
+    }
+
+    fn opened(
+        &self,
+        target: SocketAddr,
+        rule: String,
+        owner: Option<Owner>,
+        state: ConnectionState,
+    ) -> Opened {
+        Opened {
+            profile: self.profile.clone(),
+            target,
+            rule,
+            inode: owner.map_or(0, |owner| owner.inode),
+            state,
+        }
+    }
+}
+
+/// Where it wanted to go; Err when that is the listener itself.
+async fn target(client: &TcpStream) -> io::Result<SocketAddr> {
+    let target = original_destination(client).await?;
+    if target == client.local_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    // the client's own handshakes are over; what it writes should leave at once
+    let _ = SockRef::from(client).set_tcp_nodelay(true);
+    Ok(target)
+}
+
+/// With a capture scope set, only that scope is served, whoever finds the port.
+fn serves(capture: Capture, owner: Option<&Owner>) -> bool {
+    match (capture, owner) {
+        (Capture::Everyone, _) | (Capture::User { .. }, None) => true,
+        (Capture::User { uid }, Some(owner)) => owner.uid == uid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(uid: u32) -> Owner {
+        Owner { inode: 1, uid, cgroup: 0 }
+    }
+
+    #[test]
+    fn a_scope_serves_only_its_own() {
+        let mine = Capture::User { uid: 1000 };
+        assert!(serves(mine, Some(&owner(1000))));
+        assert!(!serves(mine, Some(&owner(0))));
+        assert!(serves(Capture::Everyone, Some(&owner(33))));
+    }
+}

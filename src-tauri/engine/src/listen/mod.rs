@@ -1,0 +1,6 @@
+//! Where captured connections arrive: the ports ([`ports`]), what becomes of each connection ([`captured`]), and
+//! the task that carries one ([`relay`]).
+
+pub mod captured;
+pub mod ports;
+mod relay;

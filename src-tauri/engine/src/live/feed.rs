@@ -1,0 +1,63 @@
+//! Measures the table and finds the programs' names while somebody looks.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+use super::{Table, now};
+use crate::{api::Event, hub::Hub, sys::apps};
+
+/// Five a second: numbers that change faster cannot be read.
+const PERIOD: Duration = Duration::from_millis(200);
+
+/// Between two scans of /proc: one costs up to 100 ms on a full desktop.
+const BETWEEN_SCANS: Duration = Duration::from_millis(100);
+
+/// The task behind the live table.
+pub struct Feed {
+    pub table: Arc<Table>,
+    pub hub: Arc<Hub>,
+    /// Told when the first one begins to look.
+    pub watched: Arc<Notify>,
+}
+
+impl Feed {
+    /// Never returns.
+    pub async fn run(self) {
+        loop {
+            while !self.hub.anybody_watches() {
+                self.watched.notified().await;
+            }
+            tokio::join!(self.measure(), self.name());
+        }
+    }
+
+    /// Until nobody looks.
+    async fn measure(&self) {
+        let mut period = interval(PERIOD);
+        period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while self.hub.anybody_watches() {
+            period.tick().await;
+            let delta = self.table.delta(now());
+            self.hub.send_connections(&Event::Connections { delta }, || self.table.snapshot());
+        }
+    }
+
+    async fn name(&self) {
+        while self.hub.anybody_watches() {
+            let asked = self.table.nameless();
+            if asked.is_empty() {
+                tokio::select! { () = self.table.news.notified() => {}, () = sleep(PERIOD) => {} }
+                continue;
+            }
+            let scan = tokio::task::spawn_blocking(move || (apps::holders(&asked), asked));
+            if let Ok((found, asked)) = scan.await {
+                self.table.name(&asked, &found);
+            }
+            sleep(BETWEEN_SCANS).await;
+        }
+    }
+}

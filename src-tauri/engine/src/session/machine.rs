@@ -1,0 +1,252 @@
+//! The session machine: inputs in, effects out. No clock, no I/O; the states are those that people see.
+
+use std::time::Duration;
+
+use super::backoff;
+use crate::api::{Code, Failure, Phase};
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Somebody wants it connected.
+    Connect,
+    /// Somebody wants it off.
+    Disconnect,
+    /// The running attempt has come this far.
+    Reached(Stage),
+    /// Rules are in place: traffic goes through.
+    Up,
+    /// The rules are gone, the login lives; the attempt goes on and puts them back.
+    RulesLost(Failure),
+    /// The attempt has ended, and everything it had made is gone.
+    Ended(Result<(), Failure>),
+    /// The pause is over.
+    RetryDue,
+}
+
+/// What to do about it, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Begin an attempt; its course comes back as inputs.
+    Start,
+    /// End the running attempt; `Ended` comes when it is gone.
+    Cancel,
+    /// Feed `RetryDue` after this pause.
+    Wait(Duration),
+    /// Forget the pause.
+    CancelWait,
+}
+
+/// How far an attempt has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    SigningIn,
+    StartingAgent,
+    LoadingRules,
+}
+
+/// The one value of a tunnel's state.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    Off,
+    /// An attempt is on its way; `again` = it was up before.
+    Starting {
+        stage: Stage,
+        again: bool,
+        attempt: u32,
+        failure: Option<Failure>,
+    },
+    Up,
+    /// Up, but without rules for the moment.
+    Mending {
+        failure: Failure,
+    },
+    /// Lost; the next try comes after the pause.
+    Pausing {
+        attempt: u32,
+        pause: Duration,
+        failure: Failure,
+    },
+    /// On the way to off, or (`connect`) to a new start.
+    Stopping {
+        connect: bool,
+    },
+    /// Will not go on by itself.
+    Failed {
+        failure: Failure,
+    },
+}
+
+/// A tunnel's machine.
+#[derive(Debug)]
+pub struct Machine {
+    state: State,
+}
+
+impl Stage {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::SigningIn => "signing in",
+            Self::StartingAgent => "starting the agent",
+            Self::LoadingRules => "setting up routes",
+        }
+    }
+}
+
+impl State {
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Off | Self::Stopping { connect: false } => Phase::Off,
+            Self::Starting { again: false, .. } | Self::Stopping { connect: true } => Phase::Connecting,
+            Self::Starting { again: true, .. } | Self::Pausing { .. } | Self::Mending { .. } => {
+                Phase::Reconnecting
+            }
+            Self::Up => Phase::Connected,
+            Self::Failed { .. } => Phase::Error,
+        }
+    }
+
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Starting { failure, .. } => failure.as_ref(),
+            Self::Mending { failure } | Self::Pausing { failure, .. } | Self::Failed { failure } => {
+                Some(failure)
+            }
+            Self::Off | Self::Up | Self::Stopping { .. } => None,
+        }
+    }
+
+    pub fn attempt(&self) -> u32 {
+        match self {
+            Self::Starting { attempt, .. } | Self::Pausing { attempt, .. } => *attempt,
+            _ => 0,
+        }
+    }
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { state: State::Off }
+    }
+}
+
+impl Machine {
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// `random` spreads the pauses, see [`backoff::pause`].
+    pub fn on(&mut self, input: Input, random: u32) -> Vec<Effect> {
+        let (state, effects) = next(std::mem::replace(&mut self.state, State::Off), input, random);
+        self.state = state;
+        effects
+    }
+}
+
+/// Goes on by itself: the network or the server was away. Everything else needs a person first.
+fn passes_by_itself(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ServerName
+            | Code::ServerUnreachable
+            | Code::Ssh
+            | Code::SshEnded
+            | Code::AgentEnded
+            | Code::HelperGone
+            | Code::HelperBusy
+            | Code::Firewall
+            | Code::Protocol
+    )
+}
+
+fn next(state: State, input: Input, random: u32) -> (State, Vec<Effect>) {
+    match input {
+        Input::Connect => connect(state),
+        Input::Disconnect => disconnect(state),
+        Input::Reached(stage) => (reached(state, stage), vec![]),
+        Input::Up => (up(state), vec![]),
+        Input::RulesLost(failure) => (rules_lost(state, failure), vec![]),
+        Input::Ended(result) => ended(state, result, random),
+        Input::RetryDue => retry(state),
+    }
+}
+
+fn connect(state: State) -> (State, Vec<Effect>) {
+    match state {
+        State::Off | State::Failed { .. } => (first(), vec![Effect::Start]),
+        State::Pausing { attempt, failure, .. } => {
+            (again(attempt, failure), vec![Effect::CancelWait, Effect::Start])
+        }
+        State::Stopping { .. } => (State::Stopping { connect: true }, vec![]),
+        running => (running, vec![]),
+    }
+}
+
+fn disconnect(state: State) -> (State, Vec<Effect>) {
+    match state {
+        State::Off | State::Failed { .. } => (State::Off, vec![]),
+        State::Pausing { .. } => (State::Off, vec![Effect::CancelWait]),
+        State::Stopping { .. } => (State::Stopping { connect: false }, vec![]),
+        State::Starting { .. } | State::Up | State::Mending { .. } => {
+            (State::Stopping { connect: false }, vec![Effect::Cancel])
+        }
+    }
+}
+
+fn reached(state: State, stage: Stage) -> State {
+    match state {
+        State::Starting { again, attempt, failure, .. } => State::Starting { stage, again, attempt, failure },
+        other => other,
+    }
+}
+
+fn up(state: State) -> State {
+    match state {
+        State::Starting { .. } | State::Mending { .. } => State::Up,
+        other => other,
+    }
+}
+
+fn rules_lost(state: State, failure: Failure) -> State {
+    match state {
+        State::Up | State::Mending { .. } => State::Mending { failure },
+        other => other,
+    }
+}
+
+fn ended(state: State, result: Result<(), Failure>, random: u32) -> (State, Vec<Effect>) {
+    let failure = match (result, &state) {
+        (_, State::Stopping { connect: true }) => return (first(), vec![Effect::Start]),
+        (_, State::Stopping { connect: false } | State::Off) | (Ok(()), _) => return (State::Off, vec![]),
+        (Err(failure), _) => failure,
+    };
+    // The first try answers at once: somebody is watching. A tunnel that was up comes back by itself.
+    let attempt = match state {
+        State::Up | State::Mending { .. } => 1,
+        State::Starting { again: true, attempt, .. } => attempt + 1,
+        _ => return (State::Failed { failure }, vec![]),
+    };
+    if !passes_by_itself(failure.code) {
+        return (State::Failed { failure }, vec![]);
+    }
+    let pause = backoff::pause(attempt, random);
+    (State::Pausing { attempt, pause, failure }, vec![Effect::Wait(pause)])
+}
+
+fn retry(state: State) -> (State, Vec<Effect>) {
+    match state {
+        State::Pausing { attempt, failure, .. } => (again(attempt, failure), vec![Effect::Start]),
+        other => (other, vec![]),
+    }
+}
+
+fn first() -> State {
+    State::Starting { stage: Stage::SigningIn, again: false, attempt: 1, failure: None }
+}
+
+fn again(attempt: u32, failure: Failure) -> State {
+    State::Starting { stage: Stage::SigningIn, again: true, attempt, failure: Some(failure) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! One profile's tunnel: what state it is in ([`machine`], pure) and what is done about it ([`tunnel`], one task).
+//!
+//! The machine never touches a process or a socket; the task never decides what a failure means.
+
+mod backoff;
+mod machine;
+mod picture;
+mod rules;
+pub mod tunnel;
+pub mod up;

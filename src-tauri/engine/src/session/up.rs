@@ -1,0 +1,248 @@
+//! One attempt: from nothing to a tunnel that carries traffic, until it is lost or cancelled. Whatever it made is
+//! taken down before it returns.
+
+use std::{
+    future::pending,
+    hash::{BuildHasher, RandomState},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use ropeway_helper_api::{Capture, SessionId};
+use tokio::{
+    sync::{Notify, mpsc::UnboundedSender},
+    time::timeout,
+};
+
+use super::{machine::Stage, rules};
+use crate::{
+    agents::Agents,
+    api::{Code, Failure, ProfileId},
+    helper::Helper,
+    link::{End, Health, Link},
+    listen::{captured::Service, ports::Listeners},
+    live::Table,
+    profile::{Parsed, Server},
+    ssh::{bootstrap::Machine, channel::Channel, login::Login},
+    sys::{cgroup::Cgroup, identity, owner::Diagnostics},
+};
+
+/// How long an agent that runs may take to say its first word.
+const FIRST_WORD: Duration = Duration::from_secs(20);
+
+/// When the agent's channel ends, the login may be ending too, and is then the reason; it is noticed this much later.
+const LOGIN_FOLLOWS: Duration = Duration::from_millis(500);
+
+/// What an attempt works with.
+pub struct Context {
+    pub profile: ProfileId,
+    /// What of it can be understood.
+    pub parsed: Arc<Parsed>,
+    /// Why it cannot be used.
+    pub invalid: Option<Failure>,
+    pub session: SessionId,
+    pub helper: Arc<Helper>,
+    pub table: Arc<Table>,
+    pub agents: Arc<Agents>,
+    /// 0700; for the master's socket.
+    pub runtime: PathBuf,
+}
+
+/// What an attempt tells while it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    Reached(Stage),
+    Up,
+    RulesLost(Failure),
+    Health(Health),
+}
+
+/// Runs until lost (Err) or cancelled (Ok).
+pub async fn attempt(
+    context: &Context,
+    tell: &UnboundedSender<Progress>,
+    cancel: &Notify,
+) -> Result<(), Failure> {
+    if let Some(failure) = &context.invalid {
+        return Err(failure.clone());
+    }
+    context.table.begin(&context.profile);
+    let mut parts = Parts::default();
+    let result = tokio::select! {
+        failure = build_up(context, &mut parts, tell) => Err(failure),
+        () = cancel.notified() => Ok(()),
+    };
+    context.helper.unload(context.session).await;
+    parts.take_down().await;
+    result
+}
+
+/// What must be taken down.
+#[derive(Default)]
+struct Parts {
+    cgroup: Option<Cgroup>,
+    login: Option<Login>,
+    channel: Option<Channel>,
+}
+
+impl Parts {
+    async fn take_down(self) {
+        if let Some(channel) = self.channel {
+            channel.end().await;
+        }
+        if let Some(login) = self.login {
+            login.end().await;
+        }
+    }
+}
+
+impl Context {
+    fn subject(&self) -> String {
+        self.parsed.server.as_ref().map_or_else(|| "this computer".to_owned(), Server::to_string)
+    }
+
+    /// Unique on this machine while we live.
+    fn name(&self) -> String {
+        format!("ropeway-{}-{}", std::process::id(), self.session.0)
+    }
+
+    pub(super) fn random(&self) -> u32 {
+        RandomState::new().hash_one(self.session.0) as u32
+    }
+}
+
+async fn build_up(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Progress>) -> Failure {
+    match sign_in(context, parts, tell).await {
+        Ok(()) => serve(context, parts, tell).await,
+        Err(failure) => failure,
+    }
+}
+
+/// Until the agent runs.
+async fn sign_in(
+    context: &Context,
+    parts: &mut Parts,
+    tell: &UnboundedSender<Progress>,
+) -> Result<(), Failure> {
+    let _ = tell.send(Progress::Reached(Stage::SigningIn));
+    let cgroup = match Cgroup::create(&context.name()) {
+        Ok(cgroup) => Some(&*parts.cgroup.insert(cgroup)),
+        Err(error) => {
+            tracing::info!(%error, "no cgroup of our own; ssh is recognised by its processes");
+            None
+        }
+    };
+    let folder = cgroup.map(Cgroup::folder);
+    let Some(server) = &context.parsed.server else {
+        let guard = Login::none(folder)
+            .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
+        parts.login = Some(guard);
+        parts.channel = Some(Channel::local(&context.agents, folder)?);
+        return Ok(());
+    };
+    let (program, socket) =
+        (&context.parsed.ssh_command, context.runtime.join(format!("{}.ssh", context.session.0)));
+    let login = parts.login.insert(Login::start(program, server, &socket, folder)?);
+    login.signed_in().await?;
+    let _ = tell.send(Progress::Reached(Stage::StartingAgent));
+    let subject = context.subject();
+    let start =
+        Channel::remote(program, &subject, &socket, &context.agents, folder, |it| elsewhere(it, &subject));
+    let channel = tokio::select! {
+        channel = start => channel?,
+        failure = login.ended() => return Err(failure),
+    };
+    parts.channel = Some(channel);
+    Ok(())
+}
+
+/// A server on this very machine would send everything back to us.
+fn elsewhere(machine: &Machine, server: &str) -> Result<(), Failure> {
+    let Some((boot, namespace)) = identity::of_this_process() else { return Ok(()) };
+    if machine.boot == boot && machine.namespace == namespace {
+        return Err(Failure::new(Code::SameMachine, server, format!("boot {boot}, {namespace}")));
+    }
+    Ok(())
+}
+
+/// Carries traffic until something ends.
+async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Progress>) -> Failure {
+    let (Some(channel), Some(login)) = (parts.channel.as_mut(), parts.login.as_mut()) else {
+        return Failure::new(Code::Internal, context.subject(), "no agent to talk to");
+    };
+    let link = Link::new();
+    let family: Vec<u32> = if parts.cgroup.is_some() { vec![] } else { login.pid().into_iter().collect() };
+    let pump = link.run(&mut channel.output, &mut channel.input, &channel.first);
+    let ended = tokio::select! {
+        end = pump => end,
+        failure = login.ended() => return failure,
+        failure = carry(context, &link, parts.cgroup.as_ref(), family, tell) => return failure,
+    };
+    match timeout(LOGIN_FOLLOWS, login.ended()).await {
+        Ok(failure) if context.parsed.server.is_some() => failure,
+        _ => agent_ended(&ended, context.subject()),
+    }
+}
+
+async fn carry(
+    context: &Context,
+    link: &Link,
+    cgroup: Option<&Cgroup>,
+    family: Vec<u32>,
+    tell: &UnboundedSender<Progress>,
+) -> Failure {
+    let capture = capture();
+    let listeners = match Listeners::bind() {
+        Ok(listeners) => listeners,
+        Err(error) => return Failure::new(Code::Resources, context.subject(), error.to_string()),
+    };
+    if timeout(FIRST_WORD, link.health().wait_for(|health| health.verified)).await.is_err() {
+        return Failure::new(Code::Protocol, context.subject(), "the agent says nothing");
+    }
+    let _ = tell.send(Progress::Reached(Stage::LoadingRules));
+    let plan = context.parsed.plan(listeners.ports.clone(), capture, cgroup.is_some());
+    if let Err(error) = plan.validate() {
+        return Failure::new(Code::ProfileInvalid, context.subject(), error.to_string());
+    }
+    let service = Arc::new(Service {
+        profile: context.profile.clone(),
+        parsed: context.parsed.clone(),
+        link: link.clone(),
+        table: context.table.clone(),
+        helper: context.helper.clone(),
+        capture,
+        family,
+        diagnostics: Diagnostics::open().ok(),
+    });
+    tokio::select! {
+        failure = rules::keep(context, plan, cgroup, tell) => failure,
+        () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
+        () = report_health(link, tell) => Failure::new(Code::Internal, context.subject(), "the heartbeat ended"),
+    }
+}
+
+/// The least that serves the user: root is asked for by people who mean the whole machine.
+fn capture() -> Capture {
+    let uid = nix::unistd::getuid();
+    if uid.is_root() { Capture::Everyone } else { Capture::User { uid: uid.as_raw() } }
+}
+
+async fn report_health(link: &Link, tell: &UnboundedSender<Progress>) {
+    let mut health = link.health();
+    loop {
+        let _ = tell.send(Progress::Health(*health.borrow_and_update()));
+        if health.changed().await.is_err() {
+            pending::<()>().await;
+        }
+    }
+}
+
+fn agent_ended(end: &End, server: String) -> Failure {
+    match end {
+        End::Eof => Failure::new(Code::AgentEnded, server, "its output ended"),
+        End::Pipe(error) => Failure::new(Code::AgentEnded, server, error.to_string()),
+        End::Protocol(error) => Failure::new(Code::Protocol, server, error.to_string()),
+        End::NoAnswer => Failure::new(Code::SshEnded, server, "no answer for 20 s"),
+    }
+}

@@ -1,0 +1,202 @@
+//! The channel on which the agent runs: an ssh that speaks through our master, or the agent itself on this computer.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io,
+    path::Path,
+    process::{Command as StdCommand, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+use super::{
+    bootstrap::{self, Answer, Machine, Reader, TooMuchNoise, Trouble},
+    command, environment, failure,
+};
+use crate::{
+    agents::{Agents, Found},
+    api::{Code, Failure},
+    guard,
+    sys::descriptors,
+};
+
+/// How long a server may take for each step of the bootstrap. Sending 1 MB over a modem line takes minutes; a
+/// server that says nothing for this long is not going to.
+const STEP: Duration = Duration::from_secs(30);
+
+/// A running agent and its pipes.
+pub struct Channel {
+    child: Child,
+    pub input: ChildStdin,
+    pub output: ChildStdout,
+    /// Read from `output` already.
+    pub first: Vec<u8>,
+}
+
+impl Channel {
+    /// The agent on this computer; its own connections are never captured, because it is in `cgroup`.
+    pub fn local(agents: &Agents, cgroup: Option<&Path>) -> Result<Self, Failure> {
+        let subject = "this computer";
+        let found =
+            agents.of_this_computer().ok_or_else(|| Failure::new(Code::Agent, subject, "no agent for it"))?;
+        Self::spawn(&[found.path.clone().into()], cgroup)
+            .map_err(|error| Failure::new(Code::Agent, subject, error.to_string()))
+            .map(|(channel, errors)| {
+                drain(errors);
+                channel
+            })
+    }
+
+    /// Makes the server run the agent. `check` sees what the server says of itself before anything is sent.
+    pub async fn remote(
+        program: &[String],
+        server: &str,
+        socket: &Path,
+        agents: &Agents,
+        cgroup: Option<&Path>,
+        check: impl Fn(&Machine) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
+        let table: BTreeMap<_, _> =
+            agents.all().iter().map(|(name, found)| (name.clone(), found.agent())).collect();
+        let args = command::channel(program, socket, &bootstrap::command(&table));
+        let (channel, errors) = Self::spawn(&args, cgroup)
+            .map_err(|error| Failure::new(Code::SshMissing, server, error.to_string()))?;
+        Talk { channel, errors, server, reader: Reader::default(), machine: Machine::default() }
+            .through(agents, check)
+            .await
+    }
+
+    /// Ends the agent.
+    pub async fn end(mut self) {
+        drop((self.input, self.output));
+        let _ = self.child.kill().await;
+    }
+
+    fn spawn(args: &[OsString], cgroup: Option<&Path>) -> io::Result<(Self, ChildStderr)> {
+        let (name, rest) = args.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let mut command = StdCommand::new(name);
+        command.args(rest).env_clear().envs(environment::cleaned(std::env::vars_os()));
+        if let Some(folder) = cgroup {
+            guard::enter(&mut command, folder)?;
+        }
+        let mut child = Command::from(command)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(input), Some(output), Some(errors)) = pipes else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        descriptors::enlarge_pipe(&input);
+        descriptors::enlarge_pipe(&output);
+        Ok((Self { child, input, output, first: vec![] }, errors))
+    }
+}
+
+/// The conversation until the agent runs.
+struct Talk<'a> {
+    channel: Channel,
+    errors: ChildStderr,
+    server: &'a str,
+    reader: Reader,
+    machine: Machine,
+}
+
+impl Talk<'_> {
+    async fn through(
+        mut self,
+        agents: &Agents,
+        check: impl Fn(&Machine) -> Result<(), Failure>,
+    ) -> Result<Channel, Failure> {
+        loop {
+            match self.answer().await? {
+                Answer::Machine(machine) => {
+                    check(&machine)?;
+                    self.machine = machine;
+                }
+                Answer::Send => self.send(agents).await?,
+                Answer::Run => break,
+                Answer::Failed(trouble) => return Err(self.trouble(trouble)),
+            }
+        }
+        drain(self.errors);
+        self.channel.first = self.reader.rest();
+        Ok(self.channel)
+    }
+
+    async fn answer(&mut self) -> Result<Answer, Failure> {
+        loop {
+            if let Some(answer) = self.reader.next() {
+                return Ok(answer);
+            }
+            let mut buffer = [0; 4096];
+            match timeout(STEP, self.channel.output.read(&mut buffer)).await {
+                Ok(Ok(bytes @ 1..)) => self.push(&buffer[..bytes])?,
+                Ok(_) => return Err(self.silent().await),
+                Err(_) => {
+                    return Err(Failure::new(Code::Protocol, self.server, "no answer to the agent's start"));
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.reader.push(bytes).map_err(|TooMuchNoise| {
+            let detail = format!("more than {} bytes before the agent", bootstrap::MAX_NOISE);
+            Failure::new(Code::Protocol, self.server, detail)
+        })
+    }
+
+    async fn send(&mut self, agents: &Agents) -> Result<(), Failure> {
+        let Some(found) = agents.get(&self.machine.platform) else {
+            return Err(self.trouble(Trouble::Platform));
+        };
+        let program = tokio::fs::read(&found.path).await;
+        let program = program.map_err(|error| Failure::new(Code::Agent, self.server, error.to_string()))?;
+        // a write that fails has its reason in the answer that follows
+        let _ = self.channel.input.write_all(&program).await;
+        let _ = self.channel.input.flush().await;
+        Ok(())
+    }
+
+    fn trouble(&self, trouble: Trouble) -> Failure {
+        let detail = match trouble {
+            Trouble::Platform => format!("there is no agent for {}", self.machine.platform),
+            Trouble::Store => "the agent could not be stored in ~/.cache/ropeway".to_owned(),
+            Trouble::Run => "the stored agent does not start".to_owned(),
+        };
+        Failure::new(Code::Agent, self.server, detail)
+    }
+
+    /// The channel ended without a word of ours: no command may be run, or the login is gone.
+    async fn silent(&mut self) -> Failure {
+        let mut words = String::new();
+        let _ = timeout(STEP, self.errors.read_to_string(&mut words)).await;
+        Failure::new(Code::NoExec, self.server, failure::tail(&words))
+    }
+}
+
+/// What the agent or the server's profile writes to stderr goes to the log, and never blocks them.
+fn drain(mut errors: ChildStderr) {
+    tokio::spawn(async move {
+        let mut buffer = [0; 1024];
+        while let Ok(bytes @ 1..) = errors.read(&mut buffer).await {
+            tracing::info!(agent = %String::from_utf8_lossy(&buffer[..bytes]).trim_end());
+        }
+    });
+}
+
+impl Found {
+    fn agent(&self) -> bootstrap::Agent {
+        bootstrap::Agent { hash: self.hash.clone(), size: self.size }
+    }
+}

@@ -1,0 +1,121 @@
+//! A cgroup below our own, so that the kernel can tell ssh's sockets from everybody else's: a rule lets sockets
+//! that were made in it go direct. A socket keeps the cgroup it was made in, so a child must be inside before `exec`.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::OpenOptionsExt,
+    },
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// How long killed processes may take to leave the folder: the kernel needs milliseconds, a busy machine more.
+const EMPTYING: Duration = Duration::from_secs(1);
+
+/// A folder of the cgroup2 tree that belongs to one tunnel.
+#[derive(Debug)]
+pub struct Cgroup {
+    folder: PathBuf,
+    handle: OwnedFd,
+}
+
+impl Cgroup {
+    /// Makes `name` below this process's cgroup. Fails where there is no cgroup2 or the folder is not ours to
+    /// change (a session that the user's service manager did not start).
+    pub fn create(name: &str) -> io::Result<Self> {
+        let folder = own_folder()?.join(name);
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let handle =
+            OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(&folder)?;
+        Ok(Self { folder, handle: handle.into() })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the helper makes the rule from.
+    pub fn handle(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+}
+
+/// For a child between `fork` and `exec`: moves the calling process into the cgroup whose `cgroup.procs` is open.
+pub fn join(procs: &File) -> io::Result<()> {
+    (&*procs).write_all(b"0")
+}
+
+/// The file that [`join`] writes to.
+pub fn open_procs(folder: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(folder.join("cgroup.procs"))
+}
+
+/// Kills what is left in the folder and removes it.
+pub fn remove(folder: &Path) {
+    kill_all(folder);
+    let deadline = Instant::now() + EMPTYING;
+    while fs::remove_dir(folder).is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
+        && Instant::now() < deadline
+    {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn kill_all(folder: &Path) {
+    if fs::write(folder.join("cgroup.kill"), "1").is_ok() {
+        return;
+    }
+    // before Linux 5.14
+    for pid in fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default().lines() {
+        if let Ok(pid) = pid.parse() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+/// The folder of this process's cgroup2, wherever that tree is mounted.
+fn own_folder() -> io::Result<PathBuf> {
+    let groups = fs::read_to_string("/proc/self/cgroup")?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::")).ok_or(io::ErrorKind::Unsupported)?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let mount = mounts.lines().find_map(cgroup2_mount).ok_or(io::ErrorKind::Unsupported)?;
+    Ok(Path::new(mount).join(path.trim_start_matches('/')))
+}
+
+/// The mount point, when the line is a cgroup2 that shows the whole tree: `36 35 0:30 / /sys/fs/cgroup rw - cgroup2 …`.
+fn cgroup2_mount(line: &str) -> Option<&str> {
+    let (place, kind) = line.split_once(" - ")?;
+    let mut fields = place.split(' ').skip(3);
+    (kind.starts_with("cgroup2 ") && fields.next() == Some("/")).then(|| fields.next())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_tree_in_unified_and_hybrid_layouts() {
+        assert_eq!(
+            cgroup2_mount("36 35 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"),
+            Some("/sys/fs/cgroup")
+        );
+        assert_eq!(
+            cgroup2_mount("40 30 0:31 / /sys/fs/cgroup/unified rw - cgroup2 none rw"),
+            Some("/sys/fs/cgroup/unified")
+        );
+        assert_eq!(cgroup2_mount("36 35 0:30 /sub /sys/fs/cgroup rw - cgroup2 cgroup2 rw"), None);
+        assert_eq!(cgroup2_mount("36 35 0:30 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids"), None);
+    }
+}

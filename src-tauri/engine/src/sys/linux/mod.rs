@@ -1,0 +1,8 @@
+//! Linux.
+
+pub mod apps;
+pub mod cgroup;
+pub mod descriptors;
+pub mod identity;
+pub mod owner;
+pub mod redirect;

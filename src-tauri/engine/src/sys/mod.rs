@@ -1,0 +1,11 @@
+//! What each operating system does its own way: leaf modules with equal signatures, and nothing that decides.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub use linux::{apps, cgroup, descriptors, identity, owner, redirect};
+
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+pub use other::{apps, cgroup, descriptors, identity, owner, redirect};

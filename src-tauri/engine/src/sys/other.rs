@@ -1,0 +1,136 @@
+//! Systems whose own way is not written yet: everything compiles, nothing is captured. macOS's way (pf, asked of
+//! the helper) has the same signatures.
+
+pub mod identity {
+    //! Which machine and network this process is on.
+
+    /// Unknown.
+    pub fn of_this_process() -> Option<(String, String)> {
+        None
+    }
+}
+
+pub mod redirect {
+    //! Where a redirected connection wanted to go.
+
+    use std::{io, net::SocketAddr};
+
+    use tokio::net::TcpStream;
+
+    /// Nobody to ask.
+    #[allow(clippy::unused_async)]
+    pub async fn original_destination(_: &TcpStream) -> io::Result<SocketAddr> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+pub mod descriptors {
+    //! Descriptors: how many we may have, how much a pipe holds.
+
+    use std::os::fd::AsFd;
+
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+    /// Raises the soft limit to the hard one.
+    pub fn raise_limit() {
+        if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        }
+    }
+
+    /// A pipe grows by itself here.
+    pub fn enlarge_pipe(_: impl AsFd) {}
+}
+
+pub mod cgroup {
+    //! There are none.
+
+    use std::{
+        fs::File,
+        io,
+        os::fd::{AsFd, BorrowedFd, OwnedFd},
+        path::{Path, PathBuf},
+    };
+
+    /// Cannot be made.
+    #[derive(Debug)]
+    pub struct Cgroup {
+        folder: PathBuf,
+        handle: OwnedFd,
+    }
+
+    impl Cgroup {
+        pub fn create(_: &str) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub fn folder(&self) -> &Path {
+            &self.folder
+        }
+
+        pub fn handle(&self) -> BorrowedFd<'_> {
+            self.handle.as_fd()
+        }
+    }
+
+    pub fn join(_: &File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn open_procs(_: &Path) -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn remove(_: &Path) {}
+}
+
+pub mod owner {
+    //! Whose a captured connection is.
+
+    use std::{io, net::SocketAddr};
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Owner {
+        pub inode: u32,
+        pub uid: u32,
+        pub cgroup: u64,
+    }
+
+    /// Nobody to ask.
+    #[derive(Debug)]
+    pub struct Diagnostics(());
+
+    impl Diagnostics {
+        pub fn open() -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub fn tcp(&self, _: SocketAddr, _: SocketAddr) -> io::Result<Owner> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+}
+
+pub mod apps {
+    //! Which program holds a socket.
+
+    use std::collections::{HashMap, HashSet};
+
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct App {
+        pub pid: u32,
+        pub name: String,
+    }
+
+    pub fn holders(_: &HashSet<u32>) -> HashMap<u32, App> {
+        HashMap::new()
+    }
+
+    pub fn family_holds(_: &[u32], _: u32) -> bool {
+        false
+    }
+
+    pub fn children(_: u32) -> Vec<u32> {
+        vec![]
+    }
+}
