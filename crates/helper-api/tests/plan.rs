@@ -1,4 +1,5 @@
 //! What a plan may be, and what not.
+#![allow(clippy::unwrap_used)]
 
 use ipnet::IpNet;
 use ropeway_helper_api::{Capture, ListenerPorts, Plan, PlanError, Ports, Route, plan::limit};

@@ -1,0 +1,44 @@
+//! Where the kernel's part is not built yet: the same signatures as `linux/mod.rs`, and a clear refusal. The rules,
+//! the client and the server are compiled and tested here all the same.
+
+use std::os::{fd::OwnedFd, unix::net::UnixStream};
+
+use crate::rules::{Firewall, FirewallError, Script, script::Cgroup};
+
+const NOT_SUPPORTED: &str = "this system is not supported yet";
+
+/// A descriptor is missing or is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DescriptorError(pub String);
+
+/// Why the helper cannot serve anybody.
+#[derive(Debug, thiserror::Error)]
+#[error("{NOT_SUPPORTED}")]
+pub struct StartError;
+
+/// The connection, and the user at its other end.
+pub fn start() -> Result<(UnixStream, u32), StartError> {
+    Err(StartError)
+}
+
+#[derive(Default)]
+pub struct Table;
+
+impl Firewall for Table {
+    fn replace(&mut self, _: &Script) -> Result<(), FirewallError> {
+        Err(FirewallError::Refused(NOT_SUPPORTED.into()))
+    }
+
+    fn remove(&mut self) -> Result<(), FirewallError> {
+        Ok(())
+    }
+}
+
+pub fn cgroup(_: &OwnedFd, _: u32) -> Result<Cgroup, DescriptorError> {
+    Err(DescriptorError(NOT_SUPPORTED.into()))
+}
+
+pub fn mark(_: Option<OwnedFd>) -> Result<(), DescriptorError> {
+    Err(DescriptorError(NOT_SUPPORTED.into()))
+}

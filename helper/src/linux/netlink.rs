@@ -1,0 +1,324 @@
+//! Netlink messages and the socket for them. Knows attributes, batches and answers, nothing of tables and rules.
+//!
+//! [`Batch`] collects messages that succeed or fail together; [`Socket::commit`] is the transaction, [`Socket::get`] a
+//! question.
+
+use std::{
+    io::{self, IoSlice},
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+use nix::{
+    errno::Errno,
+    sys::socket::{
+        AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, getsockname, recv, sendmsg,
+        setsockopt, socket, sockopt,
+    },
+};
+
+use super::numbers::{INET, SUBSYSTEM};
+
+/// Bytes of `nlmsghdr` and `nfgenmsg` (netlink.h, nfnetlink.h).
+const HEADER: usize = 16 + 4;
+/// Attributes and messages begin at multiples of this.
+const ALIGNMENT: usize = 4;
+/// `NLA_F_NESTED` (netlink.h)
+const NESTED: u16 = 0x8000;
+/// `NLA_TYPE_MASK` (netlink.h): an attribute's kind without `NESTED` and `NLA_F_NET_BYTEORDER`.
+const KIND: u16 = 0x3fff;
+/// `NLM_F_*` (netlink.h)
+const REQUEST: u16 = 1;
+const ACKNOWLEDGE: u16 = 4;
+const DUMP: u16 = 0x300;
+const CREATE: u16 = 0x400;
+const APPEND: u16 = 0x800;
+const DUMP_INTERRUPTED: u16 = 0x10;
+/// `NLMSG_ERROR`, `NLMSG_DONE` (netlink.h)
+const ERROR: u16 = 2;
+const DONE: u16 = 3;
+/// `NFNL_MSG_BATCH_BEGIN`, `NFNL_MSG_BATCH_END` (nfnetlink.h)
+const BEGIN: u16 = 16;
+const END: u16 = 17;
+/// One answer of the kernel: a dump's is at most 32 KiB (`netlink_dump` in `net/netlink/af_netlink.c`).
+const ANSWER: usize = 64 << 10;
+
+/// A growing list of attributes. Numbers are big-endian, as all of `nf_tables` wants them.
+#[derive(Default)]
+pub struct Attributes(Vec<u8>);
+
+impl Attributes {
+    pub fn bytes(&mut self, kind: u16, value: &[u8]) -> &mut Self {
+        self.framed(kind, |inner| inner.0.extend(value))
+    }
+
+    pub fn u32(&mut self, kind: u16, value: u32) -> &mut Self {
+        self.bytes(kind, &value.to_be_bytes())
+    }
+
+    /// Ends with a zero byte.
+    pub fn text(&mut self, kind: u16, value: &str) -> &mut Self {
+        self.framed(kind, |inner| {
+            inner.0.extend(value.as_bytes());
+            inner.0.push(0);
+        })
+    }
+
+    pub fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
+        self.framed(kind | NESTED, fill)
+    }
+
+    fn framed(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
+        let start = self.0.len();
+        self.0.extend([0; 2]);
+        self.0.extend(kind.to_ne_bytes());
+        fill(self);
+        let length = self.0.len() - start;
+        debug_assert!(
+            u16::try_from(length).is_ok(),
+            "an attribute of {length} bytes: its list was not split"
+        );
+        self.0[start..start + 2].copy_from_slice(&(length as u16).to_ne_bytes());
+        self.0.resize(self.0.len().next_multiple_of(ALIGNMENT), 0);
+        self
+    }
+}
+
+/// Messages of one transaction.
+pub struct Batch {
+    bytes: Attributes,
+    /// What each message is about, for the log; its index is the sequence number.
+    subjects: Vec<String>,
+}
+
+impl Batch {
+    pub fn new() -> Self {
+        let mut batch = Self { bytes: Attributes::default(), subjects: vec![] };
+        batch.mark(BEGIN);
+        batch
+    }
+
+    /// `subject` is named when the kernel refuses this message.
+    pub fn push(&mut self, kind: u16, subject: impl Into<String>, content: impl FnOnce(&mut Attributes)) {
+        let flags = REQUEST | CREATE | APPEND;
+        self.message(SUBSYSTEM << 8 | kind, flags, (INET, 0), subject.into(), content);
+    }
+
+    fn mark(&mut self, kind: u16) {
+        self.message(kind, REQUEST, (0, SUBSYSTEM), "the batch".into(), |_| {});
+    }
+
+    fn message(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        family: (u8, u16),
+        subject: String,
+        content: impl FnOnce(&mut Attributes),
+    ) {
+        push_message(&mut self.bytes, kind, flags, self.subjects.len() as u32, family, content);
+        self.subjects.push(subject);
+    }
+}
+
+/// `family` is that of the objects, and the resource id (the subsystem, for the ends of a batch).
+fn push_message(
+    out: &mut Attributes,
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    (family, resource): (u8, u16),
+    content: impl FnOnce(&mut Attributes),
+) {
+    let start = out.0.len();
+    out.0.extend([0; 4]);
+    out.0.extend(kind.to_ne_bytes());
+    out.0.extend(flags.to_ne_bytes());
+    out.0.extend(sequence.to_ne_bytes());
+    out.0.extend([0; 4]); // from us
+    out.0.extend([family, 0]);
+    out.0.extend(resource.to_be_bytes());
+    content(out);
+    let length = (out.0.len() - start) as u32;
+    out.0[start..start + 4].copy_from_slice(&length.to_ne_bytes());
+}
+
+/// Close-on-exec: a copy in a child would keep the table alive.
+pub struct Socket(OwnedFd);
+
+impl Socket {
+    pub fn open() -> io::Result<Self> {
+        let protocol = Some(SockProtocol::NetlinkNetFilter);
+        let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
+        nix::sys::socket::bind(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?; // the kernel chooses the number
+        Ok(Self(fd))
+    }
+
+    /// The number by which the kernel calls this socket.
+    pub fn port(&self) -> io::Result<u32> {
+        Ok(getsockname::<NetlinkAddr>(self.0.as_raw_fd())?.pid())
+    }
+
+    /// All or nothing; the first refusal comes back, with the subject of the message that it is about.
+    pub fn commit(&self, mut batch: Batch) -> Result<(), CommitError> {
+        batch.mark(END);
+        self.reserve(batch.bytes.0.len())?;
+        self.send(&batch.bytes.0)?;
+        // the kernel has put all its answers here before the call above returned
+        while let Some(answers) = self.receive(MsgFlags::MSG_DONTWAIT)? {
+            if let Some((errno, sequence)) =
+                messages(&answers).find_map(|answer| Some((answer.error()?, answer.sequence)))
+            {
+                self.discard_answers()?;
+                let subject = batch.subjects.get(sequence as usize).cloned().unwrap_or_default();
+                return Err(CommitError { errno, subject });
+            }
+        }
+        Ok(())
+    }
+
+    /// One object. ENOENT when there is none.
+    pub fn get(
+        &self,
+        kind: u16,
+        content: impl FnOnce(&mut Attributes),
+        each: impl FnMut(&Message),
+    ) -> io::Result<()> {
+        self.ask(kind, ACKNOWLEDGE, content, each)
+    }
+
+    /// All objects that match. `Interrupted` when something changed meanwhile, so that the list may be wrong.
+    pub fn dump(
+        &self,
+        kind: u16,
+        content: impl FnOnce(&mut Attributes),
+        each: impl FnMut(&Message),
+    ) -> io::Result<()> {
+        self.ask(kind, DUMP, content, each)
+    }
+
+    fn ask(
+        &self,
+        kind: u16,
+        flags: u16,
+        content: impl FnOnce(&mut Attributes),
+        mut each: impl FnMut(&Message),
+    ) -> io::Result<()> {
+        let mut question = Attributes::default();
+        push_message(&mut question, SUBSYSTEM << 8 | kind, REQUEST | flags, 0, (INET, 0), content);
+        self.send(&question.0)?;
+        let mut interrupted = false;
+        loop {
+            let answers = self.receive(MsgFlags::empty())?.unwrap_or_default();
+            for answer in messages(&answers) {
+                interrupted |= answer.flags & DUMP_INTERRUPTED != 0;
+                match answer.kind {
+                    ERROR => return answer.error().map_or(Ok(()), |errno| Err(errno.into())),
+                    DONE if interrupted => return Err(io::ErrorKind::Interrupted.into()),
+                    DONE => return Ok(()),
+                    _ => each(&answer),
+                }
+            }
+        }
+    }
+
+    /// A transaction is one datagram, however large.
+    fn reserve(&self, bytes: usize) -> Result<(), Errno> {
+        let wanted = 2 * bytes; // the kernel counts its own bookkeeping too
+        setsockopt(&self.0, sockopt::SndBufForce, &wanted)
+            .or_else(|_| setsockopt(&self.0, sockopt::SndBuf, &wanted))
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
+        let to_the_kernel = NetlinkAddr::new(0, 0);
+        let parts = [IoSlice::new(bytes)];
+        sendmsg(self.0.as_raw_fd(), &parts, &[], MsgFlags::empty(), Some(&to_the_kernel)).map(drop)
+    }
+
+    fn discard_answers(&self) -> Result<(), Errno> {
+        while self.receive(MsgFlags::MSG_DONTWAIT)?.is_some() {}
+        Ok(())
+    }
+
+    /// One datagram; None when there is none and we don't wait.
+    fn receive(&self, flags: MsgFlags) -> Result<Option<Vec<u8>>, Errno> {
+        let mut buffer = vec![0; ANSWER];
+        match recv(self.0.as_raw_fd(), &mut buffer, flags) {
+            Ok(length) => {
+                buffer.truncate(length);
+                Ok(Some(buffer))
+            }
+            Err(Errno::EAGAIN) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{subject}: {}", errno.desc())]
+pub struct CommitError {
+    pub errno: Errno,
+    subject: String,
+}
+
+impl From<Errno> for CommitError {
+    fn from(errno: Errno) -> Self {
+        Self { errno, subject: "netlink".into() }
+    }
+}
+
+/// One message of the kernel.
+pub struct Message<'a> {
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    body: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// What went wrong, in an error message; an acknowledgement has nothing.
+    fn error(&self) -> Option<Errno> {
+        let code = i32::from_ne_bytes(self.body.first_chunk().copied()?);
+        (self.kind == ERROR && code != 0).then(|| Errno::from_raw(-code))
+    }
+
+    pub fn attribute(&self, kind: u16) -> Option<&'a [u8]> {
+        find(self.body.get(HEADER - 16..)?, kind)
+    }
+
+    pub fn u32(&self, kind: u16) -> Option<u32> {
+        Some(u32::from_be_bytes(self.attribute(kind)?.try_into().ok()?))
+    }
+
+    pub fn text(&self, kind: u16) -> Option<&'a str> {
+        std::str::from_utf8(self.attribute(kind)?.strip_suffix(&[0])?).ok()
+    }
+}
+
+/// The messages of a datagram; stops at the first that does not fit.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    std::iter::from_fn(move || {
+        let length = u32::from_ne_bytes(bytes.first_chunk().copied()?) as usize;
+        let message = bytes.get(..length)?;
+        let body = message.get(16..)?;
+        bytes = bytes.get(length.next_multiple_of(ALIGNMENT)..).unwrap_or_default();
+        let kind = u16::from_ne_bytes([message[4], message[5]]);
+        let flags = u16::from_ne_bytes([message[6], message[7]]);
+        let sequence = u32::from_ne_bytes([message[8], message[9], message[10], message[11]]);
+        Some(Message { kind, flags, sequence, body })
+    })
+}
+
+/// Kind and value of each attribute; stops at the first that does not fit.
+pub fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = u16::from_ne_bytes(bytes.first_chunk().copied()?) as usize;
+        let value = bytes.get(4..length)?;
+        let kind = u16::from_ne_bytes([bytes[2], bytes[3]]) & KIND;
+        bytes = bytes.get(length.next_multiple_of(ALIGNMENT)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+pub fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|(other, _)| *other == kind).map(|(_, value)| value)
+}

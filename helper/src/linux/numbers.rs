@@ -1,0 +1,179 @@
+//! The kernel's numbers, from `include/uapi/linux/netfilter/nf_tables.h` unless another place is named. Part of
+//! the kernel's ABI, so they never change.
+
+/// Address family of a table for IPv4 and IPv6 (`NFPROTO_INET`).
+pub const INET: u8 = 1;
+/// `NFNL_SUBSYS_NFTABLES` (nfnetlink.h).
+pub const SUBSYSTEM: u16 = 10;
+/// `NFT_TABLE_F_OWNER`: the table belongs to the socket that made it, and is removed with it.
+pub const TABLE_OWNER: u32 = 2;
+/// `NFT_SET_INTERVAL`.
+pub const SET_INTERVAL: u32 = 4;
+/// `NFT_SET_ELEM_INTERVAL_END`: this element is the first address behind a range.
+pub const INTERVAL_END: u32 = 1;
+/// `NF_INET_LOCAL_OUT` (netfilter.h).
+pub const HOOK_OUTPUT: u32 = 3;
+/// `NF_ACCEPT` (netfilter.h).
+pub const ACCEPT: u32 = 1;
+
+/// `NFT_MSG_*`; what is asked with GET is answered with NEW.
+pub mod message {
+    pub const NEW_TABLE: u16 = 0;
+    pub const GET_TABLE: u16 = 1;
+    pub const DELETE_TABLE: u16 = 2;
+    pub const NEW_CHAIN: u16 = 3;
+    pub const GET_CHAIN: u16 = 4;
+    pub const NEW_RULE: u16 = 6;
+    pub const GET_RULE: u16 = 7;
+    pub const NEW_SET: u16 = 9;
+    pub const GET_SET: u16 = 10;
+    pub const NEW_ELEMENTS: u16 = 12;
+    pub const GET_ELEMENTS: u16 = 13;
+}
+
+/// `NFTA_TABLE_*`
+pub mod table {
+    pub const NAME: u16 = 1;
+    pub const FLAGS: u16 = 2;
+    pub const OWNER: u16 = 7;
+}
+
+/// `NFTA_CHAIN_*` and `NFTA_HOOK_*`
+pub mod chain {
+    pub const TABLE: u16 = 1;
+    pub const NAME: u16 = 3;
+    pub const HOOK: u16 = 4;
+    pub const POLICY: u16 = 5;
+    pub const TYPE: u16 = 7;
+    pub const HOOK_NUMBER: u16 = 1;
+    pub const HOOK_PRIORITY: u16 = 2;
+}
+
+/// `NFTA_RULE_*`
+pub mod rule {
+    pub const TABLE: u16 = 1;
+    pub const CHAIN: u16 = 2;
+    pub const EXPRESSIONS: u16 = 4;
+}
+
+/// `NFTA_SET_*`
+pub mod set {
+    pub const TABLE: u16 = 1;
+    pub const NAME: u16 = 2;
+    pub const FLAGS: u16 = 3;
+    pub const KEY_TYPE: u16 = 4;
+    pub const KEY_LENGTH: u16 = 5;
+    pub const ID: u16 = 10;
+}
+
+/// `NFTA_SET_ELEM_LIST_*` and `NFTA_SET_ELEM_*`
+pub mod elements {
+    pub const TABLE: u16 = 1;
+    pub const SET: u16 = 2;
+    pub const LIST: u16 = 3;
+    pub const KEY: u16 = 1;
+    pub const FLAGS: u16 = 3;
+}
+
+/// `NFTA_LIST_ELEM`: an item of any list.
+pub const ITEM: u16 = 1;
+
+/// `NFTA_DATA_*` and `NFTA_VERDICT_*`
+pub mod data {
+    pub const VALUE: u16 = 1;
+    pub const VERDICT: u16 = 2;
+    pub const VERDICT_CODE: u16 = 1;
+    pub const VERDICT_CHAIN: u16 = 2;
+    /// `NFT_JUMP`
+    pub const JUMP: i32 = -3;
+    /// `NFT_RETURN`
+    pub const RETURN: i32 = -5;
+}
+
+/// How nft prints a set's keys. From nft's own include/datatype.h; the kernel keeps it unread.
+pub mod datatype {
+    pub const IPV4_ADDRESS: u32 = 7;
+    pub const IPV6_ADDRESS: u32 = 8;
+    pub const PORT: u32 = 13;
+    /// Bits of each part of a concatenated type.
+    pub const BITS: u32 = 6;
+}
+
+/// Registers: one of 16 bytes, which is also the first four of 4 bytes.
+pub mod register {
+    /// `NFT_REG_VERDICT`
+    pub const VERDICT: u32 = 0;
+    /// `NFT_REG_1`, all 16 bytes.
+    pub const FIRST: u32 = 1;
+    /// `NFT_REG_2`
+    pub const SECOND: u32 = 2;
+    /// `NFT_REG32_00`, the first 4 bytes of [`FIRST`].
+    pub const WORDS: u32 = 8;
+}
+
+/// Names and attributes of the expressions: `NFTA_EXPR_*` and each one's own.
+pub mod expression {
+    pub const NAME: u16 = 1;
+    pub const DATA: u16 = 2;
+
+    pub const META_REGISTER: u16 = 1;
+    pub const META_KEY: u16 = 2;
+    pub const META_MARK: u32 = 3;
+    pub const META_USER: u32 = 10;
+    pub const META_FAMILY: u32 = 15;
+    pub const META_PROTOCOL: u32 = 16;
+
+    pub const PAYLOAD_REGISTER: u16 = 1;
+    pub const PAYLOAD_BASE: u16 = 2;
+    pub const PAYLOAD_OFFSET: u16 = 3;
+    pub const PAYLOAD_LENGTH: u16 = 4;
+    pub const NETWORK_HEADER: u32 = 1;
+    pub const TRANSPORT_HEADER: u32 = 2;
+
+    pub const COMPARE_REGISTER: u16 = 1;
+    pub const COMPARE_OPERATION: u16 = 2;
+    pub const COMPARE_DATA: u16 = 3;
+    pub const EQUAL: u32 = 0;
+    pub const NOT_EQUAL: u32 = 1;
+
+    pub const RANGE_REGISTER: u16 = 1;
+    pub const RANGE_OPERATION: u16 = 2;
+    pub const RANGE_FROM: u16 = 3;
+    pub const RANGE_TO: u16 = 4;
+
+    pub const BITWISE_SOURCE: u16 = 1;
+    pub const BITWISE_TARGET: u16 = 2;
+    pub const BITWISE_LENGTH: u16 = 3;
+    pub const BITWISE_MASK: u16 = 4;
+    pub const BITWISE_XOR: u16 = 5;
+
+    pub const LOOKUP_SET: u16 = 1;
+    pub const LOOKUP_REGISTER: u16 = 2;
+
+    pub const FIB_REGISTER: u16 = 1;
+    pub const FIB_RESULT: u16 = 2;
+    pub const FIB_FLAGS: u16 = 3;
+    /// `NFT_FIB_RESULT_ADDRTYPE`
+    pub const FIB_ADDRESS_TYPE: u32 = 3;
+    /// `NFTA_FIB_F_DADDR`
+    pub const FIB_DESTINATION: u32 = 2;
+    /// `RTN_LOCAL` (rtnetlink.h)
+    pub const LOCAL: u32 = 2;
+
+    pub const SOCKET_KEY: u16 = 1;
+    pub const SOCKET_REGISTER: u16 = 2;
+    pub const SOCKET_LEVEL: u16 = 3;
+    /// `NFT_SOCKET_CGROUPV2`
+    pub const SOCKET_CGROUP: u32 = 3;
+
+    pub const IMMEDIATE_REGISTER: u16 = 1;
+    pub const IMMEDIATE_DATA: u16 = 2;
+
+    pub const REDIRECT_FIRST: u16 = 1;
+    pub const REDIRECT_LAST: u16 = 2;
+}
+
+/// `IPPROTO_TCP` (in.h), `NFPROTO_IPV4`, `NFPROTO_IPV6` (netfilter.h)
+pub const TCP: u8 = 6;
+pub const IPV4: u8 = 2;
+pub const IPV6: u8 = 10;
