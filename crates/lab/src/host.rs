@@ -1,0 +1,126 @@
+//! One computer of the lab.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    enter,
+    files::Folder,
+    network::{self, Family, Place},
+    processes::{self, Process},
+};
+
+/// Variables of the person or the CI job that runs the tests; a host of the lab knows nothing of them.
+const FOREIGN: &[&str] =
+    &["SSH_AUTH_SOCK", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+
+/// A computer of the lab; cheap to clone, and no owner of anything.
+#[derive(Debug, Clone)]
+pub struct Host {
+    lab: String,
+    place: Place,
+    folder: PathBuf,
+}
+
+impl Host {
+    pub(crate) fn new(lab: &str, place: Place) -> Self {
+        Self { lab: lab.to_owned(), place, folder: Folder::of(lab).host(place) }
+    }
+
+    /// A program that will run here, as root, with this host's home and run-time folders.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
+        let mut command = Command::new(program);
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        for (name, _) in env::vars_os().filter(|(name, _)| is_xdg_folder(name)) {
+            command.env_remove(name);
+        }
+        command.env("ROPEWAY_LAB", &self.lab).env("HOME", self.home()).env("XDG_RUNTIME_DIR", "/run/user/0");
+        command.env("USER", "root").env("LOGNAME", "root");
+        enter::on_start(&mut command, &self.namespace(), &self.folder)
+            .with_context(|| format!("the lab {} has no {}: is it up?", self.lab, self.place.name()))?;
+        Ok(command)
+    }
+
+    /// Does `work` with this host's network: sockets that it makes, also in threads that it starts, are the host's.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        enter::in_thread(&self.namespace(), work)
+            .with_context(|| format!("the lab {} has no {}: is it up?", self.lab, self.place.name()))
+    }
+
+    /// The address under which others know it.
+    pub fn address(&self, family: Family) -> IpAddr {
+        self.place.address(family)
+    }
+
+    /// Root's home here.
+    pub fn home(&self) -> PathBuf {
+        self.folder.join("home/root")
+    }
+
+    /// The home of the account that ssh signs in to.
+    pub fn home_of_lab_user(&self) -> PathBuf {
+        self.folder.join("home/lab")
+    }
+
+    /// What processes of this host see as `/run`.
+    pub fn run_folder(&self) -> PathBuf {
+        self.folder.join("run")
+    }
+
+    /// Everything that runs here and is not the lab's own.
+    pub fn processes(&self) -> Vec<Process> {
+        let all = processes::inside(&self.namespace());
+        all.into_iter().filter(|process| !process.is_infrastructure()).collect()
+    }
+
+    /// The nft tables here, as `inet ropeway`.
+    pub fn nft_tables(&self) -> Result<Vec<String>> {
+        let output = self.command("nft")?.args(["list", "tables"]).output()?;
+        ensure!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr).trim());
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.lines().filter_map(|line| line.strip_prefix("table ")).map(str::to_owned).collect())
+    }
+
+    /// Writes the settings of a fresh namespace.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let extra = if network::is_router(self.place) { network::SYSCTLS_OF_ROUTERS } else { &[] };
+        self.run(|| -> io::Result<()> {
+            for (name, value) in network::SYSCTLS.iter().chain(extra) {
+                set(name, value)?;
+            }
+            Ok(())
+        })?
+        .with_context(|| format!("kernel settings of the lab's {}", self.place.name()))
+    }
+
+    pub(crate) fn namespace(&self) -> PathBuf {
+        Path::new("/run/netns").join(network::namespace(&self.lab, self.place))
+    }
+}
+
+fn is_xdg_folder(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| name.starts_with("XDG_") && (name.ends_with("_HOME") || name.ends_with("_DIR")))
+}
+
+/// Through the calling thread's own view: `/proc/sys/net` would be the main thread's.
+fn set(name: &str, value: &str) -> io::Result<()> {
+    let file = Path::new("/proc/sys/net").join(name);
+    match fs::write(file, value) {
+        // some kernels lack a setting, or keep it for the whole machine; then its default must do
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            Ok(())
+        }
+        result => result,
+    }
+}
