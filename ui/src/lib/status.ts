@@ -1,0 +1,82 @@
+// What a state looks like: its shape, its tone, and whether the switch is on. The words are the engine's.
+
+import type { Phase, ProfileId, Status } from './bindings';
+
+/** Names of the icon family; the tray draws the same ones. */
+export type Shape =
+  | 'off'
+  | 'connecting'
+  | 'waiting'
+  | 'connected'
+  | 'degraded'
+  | 'unverified'
+  | 'blocking'
+  | 'paused'
+  | 'needs-you'
+  | 'error'
+  | 'setup';
+
+export type Tone = 'quiet' | 'accent' | 'warn' | 'danger';
+
+const SHAPES: Record<Phase, Shape> = {
+  off: 'off',
+  connecting: 'connecting',
+  reconnecting: 'connecting',
+  waiting: 'waiting',
+  connected: 'connected',
+  paused: 'paused',
+  'needs-you': 'needs-you',
+  error: 'error',
+  'set-up': 'setup',
+};
+
+const TONES: Record<Phase, Tone> = {
+  off: 'quiet',
+  connecting: 'accent',
+  reconnecting: 'warn',
+  waiting: 'warn',
+  connected: 'accent',
+  paused: 'quiet',
+  'needs-you': 'warn',
+  error: 'danger',
+  'set-up': 'warn',
+};
+
+export function shapeOf(status: Status): Shape {
+  if (status.blocking) return 'blocking';
+  if (status.phase !== 'connected') return SHAPES[status.phase];
+  if (status.unverified) return 'unverified';
+  return status.degraded ? 'degraded' : 'connected';
+}
+
+export function toneOf(status: Status): Tone {
+  return status.blocking || status.degraded ? 'warn' : TONES[status.phase];
+}
+
+/** Whether the switch is on: the user wants the tunnel, and the engine still works for it. */
+export function isOn(status: Status): boolean {
+  return status.phase !== 'off' && status.phase !== 'error';
+}
+
+/** On the way, so that the switch stands in the middle. */
+export function isUnderWay(status: Status): boolean {
+  return isOn(status) && status.phase !== 'connected' && status.phase !== 'paused';
+}
+
+/** The state of a profile of which the engine has said nothing yet. */
+export function offStatus(profile: ProfileId): Status {
+  return {
+    profile,
+    phase: 'off',
+    degraded: false,
+    unverified: false,
+    blocking: false,
+    words: 'Off',
+    sentence: '',
+    since: 0,
+    attempt: 0,
+    nextRetry: null,
+    failure: null,
+    roundTrip: null,
+  };
+}

@@ -1,0 +1,8 @@
+// The title of the window, which the desktop shows in its lists and a screen reader says first.
+
+import type { Desk } from './desk.svelte';
+
+export function titleOf(desk: Desk): string {
+  const profile = desk.profile;
+  return profile ? `Ropeway — ${profile.name}: ${desk.profiles.status(profile.id).words}` : 'Ropeway';
+}
