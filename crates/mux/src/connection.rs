@@ -157,12 +157,17 @@ impl Connection {
     }
 
     /// End both directions at once and forget the stream: what is queued is dropped, no event follows but those that are
-    /// waiting already. A stream that both ends have finished is only forgotten.
+    /// waiting already.
+    ///
+    /// If both ends have finished already there is nothing to cut: what is queued still goes, and what is unread counts
+    /// as consumed. So an owner may reset whatever it lets go of.
     pub fn reset(&mut self, id: StreamId, reason: Reason) {
         let Some(stream) = self.streams.get(id.0) else { return };
-        let unknown_to_peer = matches!(stream.phase, Phase::Unsent(_));
-        let over_for_peer = stream.peer_finished && stream.ours == Direction::Finished;
-        if !unknown_to_peer && !over_for_peer {
+        if stream.is_closing() {
+            let unread = stream.receive.unread();
+            return self.consumed(id, unread);
+        }
+        if !matches!(stream.phase, Phase::Unsent(_)) {
             self.outbox.push(Notice::Reset(id.0, reason));
         }
         self.forget(id.0);

@@ -3,9 +3,10 @@
 //! No I/O, no clock, no threads: bytes and time are arguments, so that the whole protocol runs in a deterministic
 //! simulation. The frame layout and its reasons are in `docs/wire.md`.
 //!
-//! A driver does, whenever something happened: [`Connection::receive`] or [`Connection::expire`] or a stream call,
-//! then drains [`Connection::next_event`], then [`Connection::transmit`]s until it returns 0, then sleeps until
-//! the pipe is readable, or writable with something left to transmit, or [`Connection::next_deadline`].
+//! A driver does, whenever something happened: [`Connection::receive`] or [`Connection::expire`] or a stream call;
+//! then drains [`Connection::next_event`] and [`Connection::transmit`]s in turn until neither has anything (transmitting
+//! makes room, which is an event); then sleeps until the pipe is readable, or writable with something left to transmit,
+//! or [`Connection::next_deadline`].
 //!
 //! Start reading at [`Connection`]. One decision per file: `schedule` says who sends next, `flight` how much may be
 //! under way, `window` how much a reader promises to take. Sockets, files, tasks and the meaning of a control message

@@ -82,6 +82,11 @@ impl Stream {
         self.phase != Phase::Incoming && self.ours == Direction::Finishing && self.outgoing.is_empty()
     }
 
+    /// Whether both directions have been ended in order.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.peer_finished && self.ours != Direction::Running
+    }
+
     /// Whether nothing can happen any more. A stream with unread bytes lives on, so that it counts for the memory.
     pub(crate) fn is_over(&self) -> bool {
         self.peer_finished && self.ours == Direction::Finished && self.receive.unread() == 0
