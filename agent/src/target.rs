@@ -13,7 +13,7 @@ use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
-use ropeway_mux::{Connection, StreamId};
+use ropeway_mux::{Connection, Reason, StreamId};
 use socket2::SockRef;
 
 use crate::readiness::Readiness;
@@ -127,22 +127,30 @@ impl Target {
 
     /// Whether the connection stands. An error is the target's or the kernel's answer.
     fn establish(&mut self, mux: &mut Connection) -> io::Result<bool> {
-        if let Some(error) = self.socket.take_error()? {
-            return Err(error);
-        }
-        let peer = match self.socket.peer_addr() {
-            Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(false),
-            answer => answer?,
-        };
-        // A free local port that is also the wanted one: TCP connects it to itself, though nobody listens there.
-        if self.socket.local_addr()? == peer {
-            return Err(Errno::ECONNREFUSED.into());
+        match self.socket.take_error()? {
+            // Only a connection that stood can be reset; a target that says no at once refuses.
+            Some(error) if reason::of(&error) == Reason::Reset => self.broken = Some(error),
+            Some(error) => return Err(error),
+            None if self.is_undecided()? => return Ok(false),
+            None => {}
         }
         self.connecting = false;
         // The user's program has done its own gathering.
         let _ = self.socket.set_nodelay(true);
         mux.accept(self.id);
         Ok(true)
+    }
+
+    fn is_undecided(&self) -> io::Result<bool> {
+        let peer = match self.socket.peer_addr() {
+            Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(true),
+            answer => answer?,
+        };
+        // A free local port that is also the wanted one: TCP connects it to itself, though nobody listens there.
+        if self.socket.local_addr()? == peer {
+            return Err(Errno::ECONNREFUSED.into());
+        }
+        Ok(false)
     }
 
     /// From the client to the target.

@@ -127,3 +127,59 @@ impl Drop for Targets {
 pub fn token_of(id: StreamId) -> Token {
     Token(id.0 as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use bytes::BytesMut;
+    use mio::Poll;
+    use ropeway_mux::{Config, Event, Role};
+
+    use super::*;
+
+    const START: Micros = Micros(7);
+
+    #[test]
+    fn a_connection_that_takes_too_long_is_refused_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let poll = Poll::new().expect("a poll");
+        let mut targets = Targets::new(poll.registry().try_clone().expect("a registry"));
+        let (mut client, mut agent) = (new_end(Role::Client), new_end(Role::Agent));
+        let id = client.open(address);
+        exchange(&mut client, &mut agent);
+        assert!(matches!(drain(&mut agent).as_slice(), [Event::Ready, Event::Incoming { .. }]));
+
+        // The poll is never asked, so the connection stays undecided whatever the kernel made of it.
+        targets.open(id, address, &mut agent, START);
+        let deadline = Micros(START.0 + CONNECT_LIMIT.0);
+        assert_eq!(targets.next_deadline(), Some(deadline));
+        targets.expire(&mut agent, Micros(deadline.0 - 1));
+        assert_eq!(targets.next_deadline(), Some(deadline));
+        targets.expire(&mut agent, deadline);
+        assert_eq!(targets.next_deadline(), None);
+
+        exchange(&mut client, &mut agent);
+        assert_eq!(drain(&mut client), [Event::Ready, Event::Refused { id, reason: Reason::TimedOut }]);
+    }
+
+    fn new_end(role: Role) -> Connection {
+        Connection::new(Config::new(role))
+    }
+
+    fn exchange(client: &mut Connection, agent: &mut Connection) {
+        while pass(agent, client) + pass(client, agent) > 0 {}
+    }
+
+    fn pass(from: &mut Connection, to: &mut Connection) -> usize {
+        let mut bytes = BytesMut::new();
+        let length = from.transmit(&mut bytes, BUFFER, START);
+        to.receive(&bytes, START).expect("our protocol");
+        length
+    }
+
+    fn drain(end: &mut Connection) -> Vec<Event> {
+        std::iter::from_fn(|| end.next_event()).collect()
+    }
+}

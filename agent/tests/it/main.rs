@@ -1,0 +1,11 @@
+//! Drives the real executable over real pipes, against real servers on the loopback.
+//!
+//! [`client`] is the other end of the pipe, [`servers`] are the targets; the rest are tests by subject.
+
+mod client;
+mod servers;
+
+mod ending;
+mod limits;
+mod starting;
+mod streams;
