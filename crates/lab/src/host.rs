@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsStr,
     fs, io,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -79,8 +79,12 @@ impl Host {
 
     /// Everything that runs here and is not the lab's own.
     pub fn processes(&self) -> Vec<Process> {
-        let all = processes::inside(&self.namespace());
-        all.into_iter().filter(|process| !process.is_infrastructure()).collect()
+        self.all_processes().into_iter().filter(|process| !process.is_infrastructure()).collect()
+    }
+
+    /// Everything that runs here, the lab's own services included.
+    pub fn all_processes(&self) -> Vec<Process> {
+        processes::inside(&self.namespace())
     }
 
     /// The nft tables here, as `inet ropeway`.
@@ -89,6 +93,23 @@ impl Host {
         ensure!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr).trim());
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.lines().filter_map(|line| line.strip_prefix("table ")).map(str::to_owned).collect())
+    }
+
+    /// How often a program here had to ask twice for a connection, because nobody answered for a second.
+    pub fn repeated_syns(&self) -> Result<u64> {
+        self.run(|| fs::read_to_string("/proc/thread-self/net/netstat"))?
+            .ok()
+            .and_then(|text| counter(&text, "TcpExt:", "TCPSynRetrans"))
+            .context("this kernel does not count repeated SYNs")
+    }
+
+    /// Where programs here accept TCP connections.
+    pub fn listeners(&self) -> Result<Vec<SocketAddr>> {
+        let tables = self.run(|| {
+            ["tcp", "tcp6"]
+                .map(|table| fs::read_to_string(format!("/proc/thread-self/net/{table}")).unwrap_or_default())
+        })?;
+        Ok(tables.iter().flat_map(|table| table.lines().filter_map(listener)).collect())
     }
 
     /// Writes the settings of a fresh namespace.
@@ -122,5 +143,45 @@ fn set(name: &str, value: &str) -> io::Result<()> {
             Ok(())
         }
         result => result,
+    }
+}
+
+/// The value of `name` in a table of the kernel's: a line of names, and one of values, both after `group`.
+fn counter(text: &str, group: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with(group)).map(str::split_whitespace);
+    let (names, values) = (lines.next()?, lines.next()?);
+    names.zip(values).find(|(found, _)| *found == name)?.1.parse().ok()
+}
+
+/// The address in a line `0: 0100007F:3039 00000000:0000 0A …`, when its state is 0A, listening.
+fn listener(line: &str) -> Option<SocketAddr> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (local, state) = (fields.next()?, fields.nth(1)?);
+    let (ip, port) = local.split_once(':').filter(|_| state == "0A")?;
+    Some(SocketAddr::new(address(ip)?, u16::from_str_radix(port, 16).ok()?))
+}
+
+/// Words of four bytes, each printed as a number in this computer's byte order.
+fn address(text: &str) -> Option<IpAddr> {
+    let words = (0..text.len()).step_by(8).map(|at| u32::from_str_radix(text.get(at..at + 8)?, 16).ok());
+    let bytes: Vec<u8> = words.collect::<Option<Vec<_>>>()?.into_iter().flat_map(u32::to_ne_bytes).collect();
+    let v4 = <[u8; 4]>::try_from(&*bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(&*bytes).map(|bytes| Ipv6Addr::from(bytes).into())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_kernels_tables() {
+        let text = "TcpExt: A TCPSynRetrans B\nTcpExt: 1 7 2\nIpExt: A\nIpExt: 5\n";
+        assert_eq!(counter(text, "TcpExt:", "TCPSynRetrans"), Some(7));
+        let line = "  0: 0100007F:3039 00000000:0000 0A 00000000:00000000 00:00000000";
+        assert_eq!(listener(line), Some(([127, 0, 0, 1], 12345).into()));
+        let line = "  0: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A";
+        assert_eq!(listener(line), Some((Ipv6Addr::LOCALHOST, 22).into()));
+        assert_eq!(listener("  0: 0100007F:3039 0100007F:0016 01"), None, "a connection");
+        assert_eq!(listener("  sl  local_address rem_address   st"), None, "the heading");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
     process::{Child, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -10,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 
@@ -36,8 +37,13 @@ impl Ropeway {
         if let Some(server) = server {
             command.args(["-r", server, "-e", &format!("ssh -F {}", lab.ssh_config().display())]);
         }
-        let mut child =
-            command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child = command
+            .process_group(0)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let lines = Arc::default();
         collect(child.stdout.take().context("no stdout")?, &lines);
         collect(child.stderr.take().context("no stderr")?, &lines);
@@ -73,6 +79,11 @@ impl Ropeway {
     /// Its process.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id() as i32)
+    }
+
+    /// What Ctrl-C at its terminal does: everything in its process group is interrupted.
+    pub fn interrupt(&self) -> Result<()> {
+        Ok(killpg(self.pid(), Signal::SIGINT)?)
     }
 
     /// Sends a signal to it alone.

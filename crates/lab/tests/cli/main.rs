@@ -1,0 +1,73 @@
+//! `ropeway run`, end to end: real ssh, real rules, real traffic, in a lab of its own for each test.
+//!
+//! `traffic`: what goes through and what does not. `target`: how a target's own failures and ends reach the
+//! program. `login`: servers that are in the way of a tunnel. `death`: whatever is killed, nothing stays.
+//! Tests need root, and are skipped with a line that says so elsewhere.
+
+mod death;
+mod login;
+mod rules;
+mod target;
+mod traffic;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use ropeway_lab::{
+    Family, Host, Lab,
+    harness::{Ropeway, wait_until},
+};
+
+/// More than anything small takes in a lab, also while other tests compile and run.
+const SOON: Duration = Duration::from_secs(10);
+
+/// What the product promises: this long after an end, however it came, nothing is left.
+const GONE: Duration = Duration::from_secs(2);
+
+/// Both private networks, as arguments.
+const PRIVATE: &[&str] = &["10.20.0.0/16", "fd20::/48"];
+
+/// Connects to the server for the private networks.
+fn tunnel(lab: &Lab) -> Ropeway {
+    tunnel_for(lab, PRIVATE)
+}
+
+/// Connects to the server for these subnets and options.
+fn tunnel_for(lab: &Lab, args: &[&str]) -> Ropeway {
+    Ropeway::connect(lab, Some("server"), args).expect("it connects")
+}
+
+/// The private page comes to the client through the tunnel.
+fn assert_works(lab: &Lab, family: Family) {
+    let url = lab.web_url(family, "/");
+    let page = lab.client().fetch(&url, SOON).expect("curl runs");
+    assert!(page.code == 0 && page.body.contains(lab.word()), "{url}: {page:?}");
+}
+
+/// The private page is as far away as it is without a tunnel.
+fn assert_no_way(lab: &Lab, family: Family) {
+    let url = lab.web_url(family, "/");
+    let page = lab.client().fetch(&url, SOON).expect("curl runs");
+    assert_eq!((page.code, page.body.as_str()), (7, ""), "{url}");
+}
+
+/// Who the web server believes to be talking to.
+fn seen_as(host: &Host, url: &str) -> IpAddr {
+    let page = host.fetch(url, SOON).expect("curl runs");
+    page.body.trim().parse().unwrap_or_else(|_| panic!("{url}: {page:?}"))
+}
+
+/// No table of ours is on the client and no process of ours anywhere, and that soon.
+fn assert_nothing_stays(lab: &Lab) {
+    let left = || (lab.client().nft_tables().expect("nft runs"), lab.stray_processes());
+    wait_until(GONE, || left() == (vec![], vec![]));
+    assert_eq!(left(), (vec![], vec![]), "left after {GONE:?}");
+}
+
+/// The listeners on the client that are there because of a tunnel.
+fn listeners_of_ours(lab: &Lab) -> Vec<SocketAddr> {
+    let all = lab.client().listeners().expect("the client is up");
+    all.into_iter().filter(|listener| listener.port() != ropeway_lab::ports::SSH_ON_CLIENT).collect()
+}
