@@ -1,0 +1,155 @@
+// Profiles in memory, tunnels that come up after a moment, connections from a fixed seed.
+
+import { EngineError, type Backend, type Unsubscribe } from '../lib/backend';
+import type { Command, Event, Interest, Profile, ProfileId, Reply, Status } from '../lib/bindings';
+import { check } from './check';
+import { failure } from './failures';
+import { previewOf } from './import';
+import type { MockScene } from './scenes';
+import { statusOf } from './states';
+import { Traffic } from './traffic';
+
+// The longest that the real engine lets pass between two deltas of a busy table.
+const DELTA = 200;
+const SIGN_IN = 700;
+
+interface Listener {
+  interest: Interest;
+  hear: (event: Event) => void;
+}
+
+export class MockEngine implements Backend {
+  profiles: Profile[];
+  readonly statuses = new Map<ProfileId, Status>();
+  /** Everything that was asked, for tests. */
+  readonly asked: Command[] = [];
+  readonly #scene: MockScene;
+  readonly #traffic: Traffic;
+  readonly #listeners = new Set<Listener>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(scene: MockScene) {
+    this.#scene = scene;
+    this.profiles = scene.profiles;
+    this.#traffic = new Traffic(scene.connections);
+    for (const status of scene.statuses) this.statuses.set(status.profile, status);
+  }
+
+  async command(command: Command): Promise<Reply> {
+    this.asked.push(command);
+    switch (command.type) {
+      case 'connect':
+        return this.#connect(command.profile);
+      case 'disconnect':
+      case 'toggle':
+        return this.#disconnect(command.profile);
+      case 'check':
+        return { type: 'checked', checked: check(command.profile) };
+      case 'save':
+        return this.#save(command.profile);
+      case 'delete':
+        this.#replace(this.profiles.filter((profile) => profile.id !== command.profile));
+        return { type: 'done' };
+      case 'previewImport':
+        return { type: 'preview', preview: previewOf(command.text) };
+      case 'import':
+        return this.#import(command.text);
+      case 'closeConnection':
+        this.#traffic.close(command.connection);
+        return { type: 'done' };
+      default:
+        return { type: 'done' };
+    }
+  }
+
+  async subscribe(interest: Interest, hear: (event: Event) => void): Promise<Unsubscribe> {
+    const listener = { interest, hear };
+    this.#listeners.add(listener);
+    hear(this.#list());
+    for (const status of this.statuses.values()) hear({ type: 'status', status });
+    if (interest.connections) hear({ type: 'connections', delta: this.#traffic.snapshot(this.#up()) });
+    this.#run();
+    return () => {
+      this.#listeners.delete(listener);
+      this.#run();
+    };
+  }
+
+  /** Says something to every listener, as the engine would. */
+  say(event: Event): void {
+    if (event.type === 'status') this.statuses.set(event.status.profile, event.status);
+    for (const { interest, hear } of this.#listeners) {
+      if (event.type !== 'connections' || interest.connections) hear(event);
+    }
+  }
+
+  #connect(id: ProfileId): Reply {
+    this.#become(id, 'connecting');
+    setTimeout(() => {
+      if (this.statuses.get(id)?.phase === 'connecting') this.#become(id, 'connected');
+    }, SIGN_IN);
+    return { type: 'done' };
+  }
+
+  #disconnect(id: ProfileId): Reply {
+    this.#become(id, 'off');
+    return { type: 'done' };
+  }
+
+  #become(id: ProfileId, state: Parameters<typeof statusOf>[1]): void {
+    const profile = this.profiles.find((one) => one.id === id);
+    if (!profile) throw new EngineError(failure('E-PROFILE-MISSING', id));
+    this.say({ type: 'status', status: statusOf(profile, state) });
+  }
+
+  #save(profile: Profile): Reply {
+    const checked = check(profile);
+    if (checked.problems.length > 0) return { type: 'checked', checked };
+    const id = profile.id || this.#freeId(profile.name);
+    const saved = { ...profile, id };
+    const known = this.profiles.some((one) => one.id === id);
+    this.#replace(
+      known ? this.profiles.map((one) => (one.id === id ? saved : one)) : [saved, ...this.profiles],
+    );
+    return { type: 'saved', profile: id };
+  }
+
+  #import(text: string): Reply {
+    const ids = previewOf(text)
+      .profiles.filter((found) => found.checked.problems.length === 0)
+      .map((found) => this.#save({ ...found.profile, id: '' }))
+      .flatMap((reply) => (reply.type === 'saved' ? [reply.profile] : []));
+    return { type: 'imported', profiles: ids };
+  }
+
+  #freeId(name: string): ProfileId {
+    const stem = name.toLowerCase().replace(/[^a-z0-9]+/g, '-') || 'profile';
+    const taken = new Set(this.profiles.map((profile) => profile.id));
+    for (let n = 1; ; n += 1) {
+      const id = n === 1 ? stem : `${stem}-${n}`;
+      if (!taken.has(id)) return id;
+    }
+  }
+
+  #replace(profiles: Profile[]): void {
+    this.profiles = profiles;
+    this.say(this.#list());
+  }
+
+  #list(): Event {
+    return { type: 'profiles', profiles: this.profiles, broken: this.#scene.broken };
+  }
+
+  #up(): ProfileId[] {
+    return [...this.statuses.values()].filter(({ phase }) => phase === 'connected').map(({ profile }) => profile);
+  }
+
+  /** Connections move only while somebody looks. */
+  #run(): void {
+    const watched = [...this.#listeners].some(({ interest }) => interest.connections);
+    clearInterval(this.#timer);
+    this.#timer = watched
+      ? setInterval(() => this.say({ type: 'connections', delta: this.#traffic.step(this.#up()) }), DELTA)
+      : undefined;
+  }
+}

@@ -1,0 +1,85 @@
+// A status for every state that the window can show, in the engine's words.
+
+import type { Profile, Status } from '../lib/bindings';
+import { hostOf } from '../lib/format';
+import { offStatus } from '../lib/status';
+import { failure } from './failures';
+
+export type MockState =
+  | 'off'
+  | 'connecting'
+  | 'connected'
+  | 'unverified'
+  | 'degraded'
+  | 'reconnecting'
+  | 'blocking'
+  | 'waiting'
+  | 'needs-you'
+  | 'paused'
+  | 'error'
+  | 'set-up';
+
+export function statusOf(profile: Profile, state: MockState, now = Date.now()): Status {
+  const host = profile.server ? hostOf(profile.server) : 'this computer';
+  const status = { ...offStatus(profile.id), since: now };
+  return { ...status, ...COURSES[state](host, networks(profile), now) };
+}
+
+function networks({ subnets }: Profile): string {
+  return subnets.length === 1 ? (subnets[0] ?? '') : `${subnets.length} networks`;
+}
+
+type Course = (host: string, nets: string, now: number) => Partial<Status>;
+
+const COURSES: Record<MockState, Course> = {
+  off: (host, nets) => ({ words: 'Off', sentence: `Switch on to reach ${nets} through ${host}.` }),
+  connecting: (host) => ({
+    phase: 'connecting',
+    words: 'Connecting — signing in',
+    sentence: `Signing in to ${host}.`,
+    attempt: 1,
+  }),
+  connected: (host, nets, now) => ({
+    phase: 'connected',
+    words: 'Connected',
+    sentence: `Traffic to ${nets} goes through ${host}.`,
+    since: now - 8_040_000,
+    roundTrip: 38_200,
+  }),
+  unverified: (host, nets) => ({
+    phase: 'connected',
+    unverified: true,
+    words: 'Connected — not verified',
+    sentence: `Traffic to ${nets} goes to ${host}, which has not answered yet.`,
+  }),
+  degraded: (host) => ({
+    phase: 'connected',
+    degraded: true,
+    words: 'Slow: 900 ms',
+    sentence: `Everything works, but ${host} answers late.`,
+    roundTrip: 900_000,
+  }),
+  reconnecting: (host, nets, now) => ({
+    phase: 'reconnecting',
+    words: 'Reconnecting (2nd try)',
+    sentence: `Traffic to ${nets} goes its usual way until ${host} answers.`,
+    attempt: 2,
+    nextRetry: now + 8000,
+    failure: failure('E-SSH-ENDED', host),
+  }),
+  blocking: (host, nets, now) => ({
+    ...COURSES.reconnecting(host, nets, now),
+    blocking: true,
+    words: 'Reconnecting — traffic is held',
+    sentence: `Traffic to ${nets} is held, so that nothing leaves by another way.`,
+  }),
+  waiting: () => ({
+    phase: 'waiting',
+    words: 'Waiting for network',
+    sentence: 'It goes on by itself when this computer is online.',
+  }),
+  'needs-you': (host) => ({ phase: 'needs-you', words: 'Needs your code', sentence: `${host} asks for a code.` }),
+  paused: () => ({ phase: 'paused', words: 'Paused, 7 min left', sentence: 'Traffic goes its usual way meanwhile.' }),
+  error: (host) => ({ phase: 'error', words: 'Server refused the key', failure: failure('E-AUTH-KEY', host) }),
+  'set-up': () => ({ phase: 'set-up', words: 'Set-up not finished', sentence: 'Finish it to connect.' }),
+};

@@ -1,0 +1,160 @@
+// Every page of the window, light and dark, wide and narrow and with large text. Each picture is kept in
+// test-results/screens; what is checked is what a machine can see: nothing sticks out, nothing is cut off.
+
+import { expect, test, type Page } from '@playwright/test';
+
+interface Screen {
+  name: string;
+  scene?: string;
+  act: (page: Page) => Promise<void>;
+}
+
+const open = (profile: string) => async (page: Page) => {
+  await page.locator(`[data-profile="${profile}"]`).click();
+};
+
+const connections = async (page: Page): Promise<void> => {
+  await open('work')(page);
+  await page.getByTestId('tab-connections').click();
+  await page.getByTestId('connection-row').nth(3).click();
+};
+
+const COMMAND = `sudo -E sshuttle -v -r deploy@edge.example.net 10/8 172.20.0.0/16 \\
+  -x 10.0.7.0/24 -e 'ssh -C -i ~/.ssh/edge' -D --pidfile=tun.pid &`;
+
+const SCREENS: Screen[] = [
+  { name: 'list', act: async () => undefined },
+  { name: 'overview', act: open('work') },
+  { name: 'off', act: open('home') },
+  { name: 'error', act: open('farm') },
+  { name: 'blocking', act: open('staging') },
+  { name: 'connecting', act: open('yard') },
+  { name: 'empty', scene: 'empty', act: async (page) => backTo(page) },
+  { name: 'connections', act: connections },
+  { name: 'many', scene: 'many', act: connections },
+  {
+    name: 'closed',
+    act: async (page) => {
+      await connections(page);
+      await page.getByText('Closed', { exact: false }).first().click();
+      await expect(page.locator('[data-state="refused"]').first()).toBeVisible();
+    },
+  },
+  {
+    name: 'editor',
+    act: async (page) => {
+      await open('work')(page);
+      await page.getByTestId('edit').click();
+      await page.getByTestId('field-subnets').fill('198.51.100.0/24:80,443 010.1.2.0/24 ');
+      await expect(page.getByTestId('problem')).toBeVisible();
+      await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+    },
+  },
+  {
+    name: 'new',
+    act: async (page) => {
+      await page.keyboard.press('Control+n');
+      await expect(page.getByTestId('field-name')).toBeFocused();
+    },
+  },
+  {
+    name: 'builtin',
+    act: async (page) => {
+      await open('this-computer')(page);
+      await page.getByTestId('edit').click();
+    },
+  },
+  {
+    name: 'import-empty',
+    act: async (page) => {
+      await open('work')(page);
+      await page.keyboard.press('Control+o');
+    },
+  },
+  {
+    name: 'import',
+    act: async (page) => {
+      await open('work')(page);
+      await page.keyboard.press('Control+o');
+      await page.getByTestId('import-text').waitFor();
+      await paste(page, COMMAND);
+      await expect(page.getByTestId('import-preview')).toBeVisible();
+    },
+  },
+  {
+    name: 'import-failed',
+    act: async (page) => {
+      await open('work')(page);
+      await page.keyboard.press('Control+o');
+      await page.getByTestId('import-text').fill('hello');
+      await expect(page.getByTestId('failure-code')).toHaveText('E-IMPORT');
+    },
+  },
+  {
+    name: 'delete',
+    act: async (page) => {
+      await open('work')(page);
+      await page.getByTestId('edit').click();
+      await page.getByTestId('delete').click();
+    },
+  },
+  {
+    name: 'broken',
+    scene: 'broken',
+    act: async (page) => page.getByTestId('broken-row').click(),
+  },
+];
+
+const SIZES = [
+  { name: '1100', width: 1100, height: 720, text: 100 },
+  { name: '380', width: 380, height: 520, text: 100 },
+  { name: '1100-text200', width: 1100, height: 720, text: 200 },
+  { name: '380-text200', width: 380, height: 520, text: 200 },
+];
+
+for (const size of SIZES) {
+  for (const scheme of ['light', 'dark'] as const) {
+    test.describe(`${size.name} ${scheme}`, () => {
+      test.use({ viewport: { width: size.width, height: size.height }, colorScheme: scheme });
+      for (const screen of SCREENS) {
+        test(screen.name, async ({ page }) => {
+          const errors: string[] = [];
+          page.on('pageerror', (error) => errors.push(error.message));
+          await page.goto(`/?scene=${screen.scene ?? 'work'}`);
+          await page.evaluate((text) => (document.documentElement.style.fontSize = `${text}%`), size.text);
+          await page.locator('[data-row]').first().waitFor();
+          await screen.act(page);
+          await page.mouse.move(0, 0);
+          await page.waitForTimeout(350);
+          await page.screenshot({ path: `test-results/screens/${screen.name}-${scheme}-${size.name}.png` });
+          expect(errors).toEqual([]);
+          await expectNothingSticksOut(page);
+        });
+      }
+    });
+  }
+}
+
+async function backTo(page: Page): Promise<void> {
+  const list = page.getByTestId('add-profile');
+  if (await list.isVisible()) return;
+}
+
+async function paste(page: Page, text: string): Promise<void> {
+  await page.getByTestId('import-text').evaluate((field, text) => {
+    const data = new DataTransfer();
+    data.setData('text', text);
+    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+  }, text);
+}
+
+/** No part of the page is wider than the window, whatever the size of the text. */
+async function expectNothingSticksOut(page: Page): Promise<void> {
+  const wide = await page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('body *')]
+      .filter((element) => element.checkVisibility() && !element.closest('.vh, svg, table, thead'))
+      .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
+      .map((element) => `${element.tagName}.${element.className}`),
+  );
+  expect(wide).toEqual([]);
+}
