@@ -22,6 +22,7 @@ mod needs;
 mod network;
 mod processes;
 
+pub mod bench;
 pub mod harness;
 pub mod serve;
 pub mod stream;

@@ -1,7 +1,8 @@
-//! A web server of five pages, HTTP/1.1, one request for each connection.
+//! A web server of a few pages, HTTP/1.1, one request for each connection.
 //!
 //! `/` a page with the word · `/whoami` the visitor's address · `/big` the 200 MB stream · `/last-words` what the
-//! farewell service heard last · `PUT` or `POST /upload` answers with the checksum and the count of what was sent.
+//! farewell service heard last · `PUT` or `POST /upload` answers with the checksum and the count of what was sent ·
+//! `/zeros?COUNT` and `PUT /discard` for measurements.
 
 use std::{
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
@@ -59,12 +60,29 @@ fn answer(
             head(writer, "200 OK", stream::BIG)?;
             stream::write(writer, stream::BIG)
         }
+        ("GET", path) if path.starts_with("/zeros?") => zeros(writer, &path["/zeros?".len()..]),
+        ("PUT" | "POST", "/discard") => {
+            let Body::Length(length) = request.body else { return Err(io::ErrorKind::Unsupported.into()) };
+            let bytes = io::copy(&mut reader.take(length), &mut io::sink())?;
+            send(writer, "200 OK", &format!("{bytes}\n"))
+        }
         ("PUT" | "POST", "/upload") => {
             let sum = read_body(request, reader, writer)?;
             send(writer, "200 OK", &format!("{} {}\n", sum.sha256, sum.bytes))
         }
         _ => send(writer, "404 Not Found", "no such page\n"),
     }
+}
+
+/// For measurements: costs the server next to nothing.
+fn zeros(writer: &mut impl Write, count: &str) -> io::Result<()> {
+    let mut left: usize = count.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+    head(writer, "200 OK", left as u64)?;
+    let block = vec![0; 1 << 18];
+    while left > 0 {
+        left -= writer.write(&block[..left.min(block.len())])?;
+    }
+    Ok(())
 }
 
 fn page(word: &str) -> String {
