@@ -36,7 +36,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("ropeway-helper-api", &["tokio", "mio"]),
     ("ropeway-engine", &["tauri", "wry", "ksni"]),
     ("ropeway-helper", &["tokio", "tauri", "reqwest"]),
-    ("ropeway-agent", &["tokio", "serde_json", "nix", "tauri"]),
+    ("ropeway-agent", &["tokio", "serde_json", "tauri"]),
 ];
 
 #[test]
