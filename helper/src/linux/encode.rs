@@ -78,7 +78,7 @@ fn new_elements(batch: &mut Batch, set: &str, chunk: &[Element]) {
 fn push_element(list: &mut Attributes, Element { key, end }: &Element) {
     list.nest(ITEM, |element| {
         element.nest(elements::KEY, |value| {
-            value.bytes(data::VALUE, key);
+            value.bytes(data::VALUE, key.bytes());
         });
         if *end {
             element.u32(elements::FLAGS, INTERVAL_END);
@@ -87,11 +87,43 @@ fn push_element(list: &mut Attributes, Element { key, end }: &Element) {
 }
 
 /// An element of a set as the kernel has it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Element {
-    pub key: Vec<u8>,
+    pub key: Key,
     /// The first address behind a range.
     pub end: bool,
+}
+
+/// Up to an IPv6 address and a port, each padded to 4 bytes; in one piece, because there are a hundred thousand of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    bytes: [u8; 20],
+    length: usize,
+}
+
+impl Key {
+    fn address(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::default().and(&address.octets()),
+            IpAddr::V6(address) => Self::default().and(&address.octets()),
+        }
+    }
+
+    fn and(mut self, part: &[u8]) -> Self {
+        self.bytes[self.length..][..part.len()].copy_from_slice(part);
+        self.length += part.len().next_multiple_of(4);
+        self
+    }
+
+    /// None when no set of ours has such a key.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let known = [4, 8, 16, 20].contains(&bytes.len()); // address, or address and padded port
+        known.then(|| Self::default().and(bytes))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 /// A range is its first address and the first one behind; one that goes up to the last address there is has no end.
@@ -105,23 +137,16 @@ pub fn elements(set: &Set) -> Vec<Element> {
 }
 
 fn range_elements(family: Family, (first, last): (u128, u128)) -> impl Iterator<Item = Element> {
-    let (width, greatest) = match family {
-        Family::V4 => (4, u32::MAX.into()),
-        Family::V6 => (16, u128::MAX),
+    let end = match family {
+        Family::V4 => (last < u32::MAX.into()).then(|| last + 1),
+        Family::V6 => last.checked_add(1),
     };
-    let element = move |number: u128, end| Element { key: number.to_be_bytes()[16 - width..].to_vec(), end };
-    [element(first, false)].into_iter().chain((last != greatest).then(|| element(last + 1, true)))
+    let element = move |number, end| Element { key: Key::address(family.address(number)), end };
+    [element(first, false)].into_iter().chain(end.map(|end| element(end, true)))
 }
 
-/// Address and port; each part is padded to 4 bytes.
 fn endpoint_element(endpoint: &SocketAddr) -> Element {
-    let mut key = match endpoint.ip() {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    };
-    key.extend(endpoint.port().to_be_bytes());
-    key.extend([0; 2]);
-    Element { key, end: false }
+    Element { key: Key::address(endpoint.ip()).and(&endpoint.port().to_be_bytes()), end: false }
 }
 
 fn new_chain(batch: &mut Batch, chain: &Chain) {

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use crate::rules::script::{Script, Set, TABLE};
 
 use super::{
-    encode::{self, Element},
+    encode::{self, Element, Key},
     netlink::{Attributes, Socket, attributes, find},
     numbers::{INTERVAL_END, chain, data, elements, message, rule, set, table},
 };
@@ -127,7 +127,7 @@ fn elements_of(socket: &Socket, set: &Set) -> io::Result<Vec<Element>> {
 }
 
 fn parse(element: &[u8]) -> Option<Element> {
-    let key = find(find(element, elements::KEY)?, data::VALUE)?.to_vec();
+    let key = Key::parse(find(find(element, elements::KEY)?, data::VALUE)?)?;
     let flags = find(element, elements::FLAGS).and_then(|flags| flags.first_chunk().copied());
     Some(Element { key, end: flags.is_some_and(|flags| u32::from_be_bytes(flags) & INTERVAL_END != 0) })
 }

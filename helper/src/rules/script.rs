@@ -106,7 +106,8 @@ impl Set {
 }
 
 impl Family {
-    fn address(self, number: u128) -> IpAddr {
+    /// The address that flattening has as a number.
+    pub fn address(self, number: u128) -> IpAddr {
         match self {
             Self::V4 => Ipv4Addr::from(number as u32).into(),
             Self::V6 => Ipv6Addr::from(number).into(),

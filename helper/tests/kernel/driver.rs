@@ -1,0 +1,136 @@
+//! The real program at the end of a socket pair, as the engine starts it. It runs with `CAP_NET_ADMIN` and no other
+//! capability, so every test also shows that this is enough.
+
+use std::{
+    os::{
+        fd::{BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use ropeway_helper_api::{
+    Capture, EPOCH, HelperCode, ListenerPorts, Plan, Ports, REVISION, Reply, Request, Route, SessionId, wire,
+};
+
+use crate::world::eventually;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ropeway-helper");
+
+/// What DESIGN allows for a table to vanish and a process to end.
+const SOON: Duration = Duration::from_secs(2);
+
+pub struct Helper {
+    child: Child,
+    socket: Option<UnixStream>,
+}
+
+impl Helper {
+    pub fn start() -> Self {
+        let (near, far) = UnixStream::pair().unwrap();
+        let child = command("-all,+net_admin", OwnedFd::from(far)).spawn().unwrap();
+        let mut helper = Self { child, socket: Some(near) };
+        let hello = helper.ask(&Request::Hello { epoch: EPOCH, revision: REVISION }, None);
+        assert_eq!(hello, Reply::Hello { epoch: EPOCH, revision: REVISION });
+        helper
+    }
+
+    pub fn ask(&mut self, request: &Request, fd: Option<BorrowedFd>) -> Reply {
+        let socket = self.socket.as_ref().unwrap();
+        wire::send(socket, request, fd).unwrap();
+        wire::receive(socket).unwrap().expect("a reply").0
+    }
+
+    pub fn load(&mut self, session: u32, plan: Plan) {
+        assert_eq!(self.ask(&Request::Load { session: SessionId(session), plan }, None), Reply::Done);
+    }
+
+    pub fn load_with_cgroup(&mut self, session: u32, plan: Plan, folder: BorrowedFd) -> Reply {
+        let plan = Plan { direct_cgroup: true, ..plan };
+        self.ask(&Request::Load { session: SessionId(session), plan }, Some(folder))
+    }
+
+    pub fn unload(&mut self, session: u32) {
+        assert_eq!(self.ask(&Request::Unload { session: SessionId(session) }, None), Reply::Done);
+    }
+
+    pub fn signal(&mut self, signal: Signal) -> &mut Self {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+        self
+    }
+
+    pub fn hang_up(&mut self) -> &mut Self {
+        self.socket = None;
+        self
+    }
+
+    /// How it ended; it must be soon.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        eventually(&true, SOON, || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program with these capabilities (`setpriv`'s syntax) and this standard input.
+pub fn command(capabilities: &str, stdin: impl Into<Stdio>) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--bounding-set", capabilities, "--inh-caps", "-all", PROGRAM])
+        .stdin(stdin)
+        .env("RUST_LOG", "error");
+    command
+}
+
+pub fn code(reply: &Reply) -> Option<HelperCode> {
+    match reply {
+        Reply::Error(error) => Some(error.code),
+        _ => None,
+    }
+}
+
+/// Redirects to the eight ports from `port` on.
+pub fn plan(include: &[&str], exclude: &[&str], port: u16) -> Plan {
+    let listener = Some(Ports { first: port, last: port + 7 });
+    Plan {
+        include: include.iter().map(|text| route(text)).collect(),
+        exclude: exclude.iter().map(|text| route(text)).collect(),
+        listeners: ListenerPorts { v4: listener, v6: listener },
+        capture: Capture::Everyone,
+        endpoints: vec![],
+        direct_cgroup: false,
+    }
+}
+
+/// `NET`, or `NET FIRST-LAST`.
+fn route(text: &str) -> Route {
+    let (net, ports) = text.split_once(' ').unwrap_or((text, "0-65535"));
+    let (first, last) = ports.split_once('-').unwrap();
+    Route {
+        net: net.parse().unwrap(),
+        ports: Ports { first: first.parse().unwrap(), last: last.parse().unwrap() },
+    }
+}
+
+pub fn table_exists() -> bool {
+    crate::world::try_run("nft list table inet ropeway").status.success()
+}
+
+pub fn table_goes_soon() {
+    eventually(&false, SOON, table_exists);
+}
