@@ -94,6 +94,7 @@ impl Agent {
             if !self.pipe.send(&mut self.mux, self.clock.now())? {
                 return Ok(());
             }
+            self.targets.on_transmit(&mut self.mux);
         }
     }
 

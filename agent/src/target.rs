@@ -24,6 +24,8 @@ use crate::targets::token_of;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Lives,
+    /// Broken, and the mux still has bytes of it to send: advance it again after each transmit.
+    Lingers,
     Ended,
 }
 
@@ -36,8 +38,10 @@ pub struct Target {
     output: Output,
     /// Bytes that the target's socket has not taken; at most the stream's window. Empty unless it is full.
     unsent: VecDeque<Bytes>,
-    /// Why the target takes no more bytes. What it had sent before is still delivered, as a kernel would.
+    /// Why the connection is dead. What the target had sent before is still delivered, as a kernel would.
     broken: Option<io::Error>,
+    /// What the mux takes when it has no byte of ours.
+    whole_room: usize,
 }
 
 /// From the target to the client.
@@ -68,6 +72,7 @@ impl Target {
             output: Output::Open,
             unsent: VecDeque::new(),
             broken: None,
+            whole_room: 0,
         })
     }
 
@@ -80,7 +85,9 @@ impl Target {
         match &mut self.input {
             Input::Open(readiness) => readiness.note(event),
             // Nobody reads here any more, so a reset would go unseen.
-            Input::Ended if event.is_error() => self.broken = self.socket.take_error().ok().flatten(),
+            Input::Ended if event.is_error() && self.broken.is_none() => {
+                self.broken = self.socket.take_error().ok().flatten();
+            }
             Input::Ended => {}
         }
     }
@@ -97,10 +104,19 @@ impl Target {
 
     /// Does all that is possible now, and tells the mux.
     pub fn advance(&mut self, mux: &mut Connection, buffer: &mut [u8]) -> Fate {
-        self.try_advance(mux, buffer).unwrap_or_else(|error| {
-            self.report(mux, &error);
-            Fate::Ended
-        })
+        if self.connecting {
+            match self.establish(mux) {
+                Ok(true) => {}
+                Ok(false) => return Fate::Lives,
+                Err(error) => {
+                    mux.refuse(self.id, reason::of(&error));
+                    return Fate::Ended;
+                }
+            }
+        }
+        self.deliver(mux);
+        self.collect(mux, buffer);
+        self.fate(mux)
     }
 
     /// The client reset the stream: so do we.
@@ -116,15 +132,6 @@ impl Target {
         }
     }
 
-    fn try_advance(&mut self, mux: &mut Connection, buffer: &mut [u8]) -> io::Result<Fate> {
-        if self.connecting && !self.establish(mux)? {
-            return Ok(Fate::Lives);
-        }
-        self.deliver(mux);
-        self.collect(mux, buffer)?;
-        self.fate()
-    }
-
     /// Whether the connection stands. An error is the target's or the kernel's answer.
     fn establish(&mut self, mux: &mut Connection) -> io::Result<bool> {
         match self.socket.take_error()? {
@@ -138,6 +145,7 @@ impl Target {
         // The user's program has done its own gathering.
         let _ = self.socket.set_nodelay(true);
         mux.accept(self.id);
+        self.whole_room = mux.send_room(self.id);
         Ok(true)
     }
 
@@ -203,56 +211,59 @@ impl Target {
     }
 
     /// From the target to the client.
-    fn collect(&mut self, mux: &mut Connection, buffer: &mut [u8]) -> io::Result<()> {
+    fn collect(&mut self, mux: &mut Connection, buffer: &mut [u8]) {
         while let Input::Open(readiness) = &mut self.input {
             if !readiness.is_ready() {
-                return Ok(());
+                return;
             }
             let room = mux.send_room(self.id).min(buffer.len());
             if room == 0 {
-                return Ok(()); // The mux will say when there is some.
+                return; // The mux will say when there is some.
             }
             match self.socket.read(&mut buffer[..room]) {
-                Ok(0) => self.input_ended(mux),
+                // A broken connection reads as ended too; the client must not take that for a proper end.
+                Ok(0) if self.broken.is_some() => readiness.clear(),
+                Ok(0) => {
+                    self.input = Input::Ended;
+                    mux.finish(self.id);
+                }
                 Ok(length) => {
                     readiness.took(length, room);
                     mux.send(self.id, Bytes::copy_from_slice(&buffer[..length]));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => readiness.clear(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    readiness.clear();
+                    self.broken.get_or_insert(error);
+                }
             }
         }
-        Ok(())
     }
 
-    fn input_ended(&mut self, mux: &mut Connection) {
-        self.input = Input::Ended;
-        // A broken connection also reads as ended; the client must not take that for a proper end.
-        if self.broken.is_none() {
-            mux.finish(self.id);
+    fn fate(&mut self, mux: &mut Connection) -> Fate {
+        match &self.broken {
+            Some(_) if self.has_more_to_read() => Fate::Lives,
+            Some(_) if self.is_queued(mux) => Fate::Lingers,
+            Some(error) => {
+                mux.reset(self.id, reason::of(error));
+                Fate::Ended
+            }
+            None if self.is_done() => Fate::Ended,
+            None => Fate::Lives,
         }
     }
 
-    fn fate(&mut self) -> io::Result<Fate> {
-        let more_to_read = matches!(&self.input, Input::Open(readiness) if readiness.is_ready());
-        match self.broken.take_if(|_| !more_to_read) {
-            Some(error) => Err(error),
-            None if self.is_done() => Ok(Fate::Ended),
-            None => Ok(Fate::Lives),
-        }
+    fn has_more_to_read(&self) -> bool {
+        matches!(&self.input, Input::Open(readiness) if readiness.is_ready())
+    }
+
+    /// Whether a reset would overtake bytes that the mux has not sent yet. It gives no room after an end.
+    fn is_queued(&self, mux: &mut Connection) -> bool {
+        matches!(self.input, Input::Open(_)) && mux.send_room(self.id) < self.whole_room
     }
 
     fn is_done(&self) -> bool {
         matches!(self.input, Input::Ended) && self.output == Output::Ended
-    }
-
-    fn report(&self, mux: &mut Connection, error: &io::Error) {
-        let reason = reason::of(error);
-        if self.connecting {
-            mux.refuse(self.id, reason);
-        } else {
-            mux.reset(self.id, reason);
-        }
     }
 }

@@ -3,7 +3,7 @@
 //! A stream's number is also the poll's token: the mux never uses one twice, so a late event finds nobody
 //! instead of somebody else.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -24,6 +24,8 @@ pub struct Targets {
     by_stream: HashMap<StreamId, Target>,
     /// In the order of their deadlines, which is the order in which they began. Holds some that ended since.
     connecting: VecDeque<(Micros, StreamId)>,
+    /// Broken ones whose last bytes the mux has yet to send.
+    lingering: HashSet<StreamId>,
     /// The one place that targets are read into: an idle connection has no buffer.
     buffer: Box<[u8]>,
 }
@@ -34,6 +36,7 @@ impl Targets {
             registry,
             by_stream: HashMap::new(),
             connecting: VecDeque::new(),
+            lingering: HashSet::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
         }
     }
@@ -79,6 +82,13 @@ impl Targets {
         self.with(id, |target, buffer| target.advance(mux, buffer));
     }
 
+    /// The mux has sent something: perhaps the last bytes of a broken target.
+    pub fn on_transmit(&mut self, mux: &mut Connection) {
+        for id in std::mem::take(&mut self.lingering) {
+            self.with(id, |target, buffer| target.advance(mux, buffer));
+        }
+    }
+
     /// The client gave up both directions.
     pub fn abort(&mut self, id: StreamId) {
         if let Some(target) = self.by_stream.remove(&id) {
@@ -110,8 +120,14 @@ impl Targets {
     /// Lets one target act; forgets it when that was its end.
     fn with(&mut self, id: StreamId, act: impl FnOnce(&mut Target, &mut [u8]) -> Fate) {
         let Some(target) = self.by_stream.get_mut(&id) else { return };
-        if act(target, &mut self.buffer) == Fate::Ended {
-            self.by_stream.remove(&id);
+        match act(target, &mut self.buffer) {
+            Fate::Lives => {}
+            Fate::Lingers => {
+                self.lingering.insert(id);
+            }
+            Fate::Ended => {
+                self.by_stream.remove(&id);
+            }
         }
     }
 }

@@ -97,6 +97,24 @@ fn a_target_s_reset_reaches_the_client() {
     assert!(!client.stream(id).eof, "a reset must not look like a proper end");
 }
 
+/// So does a kernel, and a web server that refuses an upload counts on it.
+#[test]
+fn what_a_target_said_before_its_reset_is_delivered() {
+    let answer = servers::noise(10_000);
+    let said = answer.clone();
+    let (address, _) = servers::start(V4, move |mut stream| {
+        std::io::Read::read_exact(&mut stream, &mut [0]).expect("the first byte of many");
+        servers::write(&mut stream, &said);
+    });
+    for _ in 0..20 {
+        let mut client = Client::start();
+        let id = client.connect(address);
+        client.send(id, vec![0; MEGABYTE]);
+        client.wait("the reset", |client| client.stream(id).reset.is_some());
+        assert!(client.stream(id).received == answer, "{} bytes came", client.stream(id).received.len());
+    }
+}
+
 #[test]
 fn a_target_s_reset_is_seen_after_its_end_too() {
     let (address, _) = servers::start(V4, |mut stream| {
