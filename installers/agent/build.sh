@@ -18,7 +18,7 @@ forbidden="$forbidden|getpw(nam|uid|ent)(_r)?|getgr(nam|gid|ent)(_r)?|getgroupli
 forbidden="$forbidden|(gethost|getnet|getserv|getproto)ent(_r)?|(__)?nss_(lookup|next|load|database).*|iconv_open"
 
 main() {
-    destination=$1
+    destination=$(mkdir -p "$1" && cd "$1" && pwd)
     here=$(cd "$(dirname "$0")/../.." && pwd)
     cd "$here"
 
@@ -76,7 +76,6 @@ prove_no_lookups() {
 
 # Copied under another name first: somebody may be sending the old one right now.
 install_stripped() {
-    mkdir -p "$(dirname "$2")"
     strip -o "$2.new" "$1"
     bytes=$(wc -c <"$2.new")
     if [ "$bytes" -gt "$most_bytes" ]; then
