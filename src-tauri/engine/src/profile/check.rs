@@ -1,6 +1,6 @@
 //! One pass over a typed profile: what it means, and every problem at its field.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, env, path::Path};
 
 use ropeway_helper_api::Route;
 
@@ -70,6 +70,7 @@ fn server(text: &str, found: &mut Checked) -> Option<Server> {
 }
 
 fn ssh_command(text: &str, found: &mut Checked) -> Vec<String> {
+    let home = env::home_dir();
     let words = shell_words::split(text).unwrap_or_else(|_| {
         found.problems.push(problem(Field::SshCommand, "A quotation mark is opened and never closed."));
         vec![]
@@ -86,7 +87,15 @@ fn ssh_command(text: &str, found: &mut Checked) -> Vec<String> {
                 .push(problem(Field::SshCommand, "There is an invisible character in the command."));
             words
         }
-        Some(_) => words,
+        Some(_) => words.into_iter().map(|word| from_home(word, home.as_deref())).collect(),
+    }
+}
+
+/// `~/.ssh/other` in full, as a shell would write it; ssh itself does so for some of its options only.
+fn from_home(word: String, home: Option<&Path>) -> String {
+    match (word.strip_prefix("~/"), home.and_then(Path::to_str)) {
+        (Some(path), Some(home)) => format!("{home}/{path}"),
+        _ => word,
     }
 }
 

@@ -43,11 +43,8 @@ impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.host();
         f.write_str(&self.destination[..self.destination.len() - host.len()])?;
-        if host.contains(':') {
-            write!(f, "[{host}]")?
-        } else {
-            f.write_str(host)?
-        }
+        let bracketed = if host.contains(':') { format!("[{host}]") } else { host.into() };
+        f.write_str(&bracketed)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }

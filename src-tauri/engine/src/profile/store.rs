@@ -6,6 +6,7 @@
 mod disk;
 
 use std::{
+    error::Error,
     ffi::OsStr,
     fs,
     io::{self, ErrorKind},
@@ -59,7 +60,7 @@ impl Store {
             return self.save_new(profile).map_err(|error| failed(&error));
         }
         let path = self.path(&profile.id).ok_or_else(|| missing(&profile.id))?;
-        match self.save_over(&path, profile) {
+        match save_over(&path, profile) {
             Ok(()) => Ok(profile.id.clone()),
             Err(error) if error.kind() == ErrorKind::InvalidData && profile.id.0 != BUILT_IN => {
                 self.save_new(profile).map_err(|error| failed(&error))
@@ -112,19 +113,19 @@ impl Store {
         }
         Err(ErrorKind::AlreadyExists.into())
     }
+}
 
-    fn save_over(&self, path: &Path, profile: &Profile) -> io::Result<()> {
-        let old = match fs::symlink_metadata(path) {
-            Ok(_) => disk::read(path).map_err(|error| invalid(error.to_string()))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error),
-        };
-        if !old.is_empty() {
-            file::read(&old, ProfileId::default()).map_err(invalid)?;
-        }
-        let profile = if profile.id.0 == BUILT_IN { &built_in(profile.clone()) } else { profile };
-        disk::replace(path, &file::write(&old, profile).map_err(invalid)?)
+fn save_over(path: &Path, profile: &Profile) -> io::Result<()> {
+    let old = match fs::symlink_metadata(path) {
+        Ok(_) => disk::read(path).map_err(|error| invalid(error.to_string()))?,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    if !old.is_empty() {
+        file::read(&old, ProfileId::default()).map_err(invalid)?;
     }
+    let profile = if profile.id.0 == BUILT_IN { &built_in(profile.clone()) } else { profile };
+    disk::replace(path, &file::write(&old, profile).map_err(invalid)?)
 }
 
 fn load(path: &Path) -> Result<Profile, Failure> {
@@ -161,8 +162,8 @@ fn missing(id: &ProfileId) -> Failure {
     Failure::new(Code::ProfileMissing, &id.0, "")
 }
 
-fn invalid(error: impl ToString) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, error.to_string())
+fn invalid(error: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, error)
 }
 
 #[cfg(test)]

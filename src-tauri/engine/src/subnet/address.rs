@@ -23,6 +23,13 @@ pub fn parse(part: Part) -> Result<IpNet, SubnetError> {
     if address.text().contains(':') { v6(address, width) } else { v4(part, address, width) }
 }
 
+/// The same with `inet_aton(3)`'s reading of the address.
+pub fn to_inet_aton(part: Part, width: u8) -> Option<IpNet> {
+    let address = part.split_once('/').map_or(part, |(address, _)| address);
+    let parts: Vec<Part> = address.split('.').collect();
+    Some(IpNet::V4(Ipv4Net::new(classic(&parts)?, width).ok()?.trunc()))
+}
+
 fn v6(address: Part, width: Option<Part>) -> Result<IpNet, SubnetError> {
     if let Some((_, zone)) = address.split_once('%') {
         let message = "An address that belongs to one interface cannot go through a tunnel.";
@@ -127,7 +134,7 @@ fn with_stars(address: Part) -> Option<String> {
     Some(format!("{}/{}", dotted.join("."), fixed * 8))
 }
 
-/// Octal, hex, and one number for the whole address: read by inet_aton(3) and by no person.
+/// Octal, hex, and one number for the whole address: read by `inet_aton(3)` and by no person.
 fn refuse_other_spellings(address: Part, parts: &[Part]) -> Result<(), SubnetError> {
     let odd = parts.iter().find(|part| is_hex(part.text()) || is_octal(part.text()));
     let whole = parts.len() == 1 && decimal(address.text()).is_some_and(|number| number > 255);
@@ -153,7 +160,7 @@ fn is_octal(text: &str) -> bool {
     text.len() > 1 && text.starts_with('0') && !is_hex(text)
 }
 
-/// What inet_aton(3) makes of it: the last number fills all that is left.
+/// What `inet_aton(3)` makes of it: the last number fills all that is left.
 fn classic(parts: &[Part]) -> Option<Ipv4Addr> {
     let numbers: Vec<u64> = parts.iter().map(|part| whole_number(part.text())).collect::<Option<_>>()?;
     let (last, octets) = numbers.split_last().filter(|(_, octets)| octets.len() < 4)?;

@@ -36,6 +36,23 @@ pub fn parse(text: &str) -> Result<Subnet, SubnetError> {
     })
 }
 
+/// What programs that read addresses with `inet_aton(3)` make of the same text: to them 10.1/16 is 10.0.0.1/16.
+/// None for IPv6.
+pub(crate) fn to_inet_aton(text: &str) -> Option<Subnet> {
+    let subnet = parse(text).ok()?;
+    let (part, _) = split_ports(Part::new(text)).ok()?;
+    let net = address::to_inet_aton(part, subnet.net.prefix_len())?;
+    Some(Subnet { net, ..subnet })
+}
+
+/// Has fewer than four numbers: `10/8`, `10.1`.
+pub(crate) fn is_short(text: &str) -> bool {
+    let address = text.split(['/', ':']).next().unwrap_or_default();
+    address.split('.').count() < 4
+        && address.starts_with(|c: char| c.is_ascii_digit())
+        && text.matches(':').count() < 2
+}
+
 impl Subnet {
     /// The network; nothing is set behind its width.
     pub fn net(&self) -> IpNet {

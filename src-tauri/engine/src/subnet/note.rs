@@ -37,7 +37,7 @@ fn grouped(number: u64) -> String {
 }
 
 fn listed(ports: &[Ports]) -> String {
-    let words: Vec<String> = ports.iter().map(range).collect();
+    let words: Vec<String> = ports.iter().copied().map(range).collect();
     match words.as_slice() {
         [one] if ports[0].first == ports[0].last => format!("port {one}"),
         [one] => format!("ports {one}"),
@@ -46,7 +46,7 @@ fn listed(ports: &[Ports]) -> String {
     }
 }
 
-fn range(ports: &Ports) -> String {
+fn range(ports: Ports) -> String {
     let Ports { first, last } = ports;
     if first == last { first.to_string() } else { format!("{first} to {last}") }
 }

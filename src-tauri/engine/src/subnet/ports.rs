@@ -61,7 +61,7 @@ fn merged(mut ranges: Vec<Ports>) -> Vec<Ports> {
     for next in ranges {
         match apart.last_mut() {
             Some(before) if u32::from(next.first) <= u32::from(before.last) + 1 => {
-                before.last = before.last.max(next.last)
+                before.last = before.last.max(next.last);
             }
             _ => apart.push(next),
         }

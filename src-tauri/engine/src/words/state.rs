@@ -33,9 +33,9 @@ pub fn state(
     }
 }
 
-fn dashed(state: String, stage: Option<&str>) -> String {
-    match stage {
-        Some(stage) => format!("{state} \u{2014} {stage}"),
+fn dashed(state: String, more: Option<&str>) -> String {
+    match more {
+        Some(more) => format!("{state} \u{2014} {more}"),
         None => state,
     }
 }

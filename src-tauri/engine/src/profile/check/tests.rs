@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use super::super::{check, parse};
 use super::*;
 
@@ -63,6 +65,14 @@ fn the_ssh_command_is_split_like_a_shell_does() {
         let problem = only_problem(&Profile { ssh_command: bad.into(), ..work() });
         assert_eq!(problem.field, Field::SshCommand, "{bad}");
     }
+}
+
+#[test]
+fn the_home_folder_is_written_in_full() {
+    let expanded = |word: &str, home: Option<&str>| from_home(word.into(), home.map(Path::new));
+    assert_eq!(expanded("~/.ssh/other", Some("/home/me")), "/home/me/.ssh/other");
+    assert_eq!(expanded("~/.ssh/other", None), "~/.ssh/other");
+    assert_eq!(expanded("-oIdentityFile=~/.ssh/x", Some("/home/me")), "-oIdentityFile=~/.ssh/x");
 }
 
 #[test]

@@ -30,10 +30,8 @@ pub fn read(path: &Path) -> io::Result<String> {
         return Err(io::Error::new(ErrorKind::FileTooLarge, "it is longer than 1 MiB, which no profile is"));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count();
+        let readable = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = readable.split(|&byte| byte == b'\n').count();
         io::Error::new(ErrorKind::InvalidData, format!("line {line}: this is not text (UTF-8)"))
     })
 }

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use tempfile::TempDir;
@@ -21,7 +23,9 @@ impl Folder {
     fn with(files: &[(&str, &str)]) -> Self {
         let folder = Self::new();
         fs::create_dir_all(&folder.path).unwrap();
-        files.iter().for_each(|(name, text)| fs::write(folder.path.join(name), text).unwrap());
+        for (name, text) in files {
+            fs::write(folder.path.join(name), text).unwrap();
+        }
         folder
     }
 

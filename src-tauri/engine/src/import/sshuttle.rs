@@ -1,0 +1,306 @@
+//! sshuttle's command line, as people keep it: in a script, an alias, a line of a terminal.
+//!
+//! What this version cannot do is told in words and left out; what sshuttle reads in another way than people is
+//! repaired and told.
+
+use std::net::IpAddr;
+
+use super::{
+    ImportError, drop_password, imported, note,
+    options::{self, Argument, Fate},
+    runs_a_program,
+    shell::{self, Command, Word},
+};
+use crate::{
+    api::{ImportedProfile, Note, NoteKind, Profile},
+    profile::Server,
+    subnet::{self, Subnet},
+};
+
+/// What may stand in front of a program without being another one.
+const WRAPPERS: [&str; 14] = [
+    "sudo", "doas", "env", "nohup", "exec", "command", "time", "nice", "setsid", "python", "python2",
+    "python3", "then", "do",
+];
+
+/// An alias in an alias in an alias is no longer something that a person wrote.
+const MAX_DEPTH: usize = 3;
+
+pub fn read(text: &str) -> Result<Vec<ImportedProfile>, ImportError> {
+    let commands = shell::commands(text)?;
+    let (mut found, others) = invocations(&commands, 0)?;
+    match found.first_mut() {
+        Some(first) => first.notes.extend(others),
+        None => found.push(arguments_alone(commands).ok_or(ImportError::Unknown)?),
+    }
+    found.into_iter().map(Invocation::into_profile).collect()
+}
+
+/// One call of sshuttle.
+struct Invocation {
+    arguments: Vec<Word>,
+    notes: Vec<Note>,
+}
+
+/// The calls of sshuttle, and a note on each command that is none.
+fn invocations(commands: &[Command], depth: usize) -> Result<(Vec<Invocation>, Vec<Note>), ImportError> {
+    let (mut found, mut others) = (vec![], vec![]);
+    for command in commands {
+        if depth < MAX_DEPTH && command.words[0].text == "alias" {
+            for value in aliases(command) {
+                let (inner, rest) = invocations(&shell::commands(value)?, depth + 1)?;
+                found.extend(inner);
+                others.extend(rest);
+            }
+        } else if let Some(program) = program(&command.words) {
+            found.push(Invocation::new(command, program));
+        } else {
+            others.push(note(
+                NoteKind::Dropped,
+                joined(&command.words),
+                "This is not sshuttle; it was left out.",
+            ));
+        }
+    }
+    Ok((found, others))
+}
+
+/// `alias work='sshuttle …'`
+fn aliases(command: &Command) -> impl Iterator<Item = &str> {
+    command.words[1..].iter().filter_map(|word| word.text.split_once('=')).map(|(_, value)| value)
+}
+
+/// Where sshuttle's name is, if that is what the command runs.
+fn program(words: &[Word]) -> Option<usize> {
+    let begin = words.iter().position(|word| !is_assignment(&word.text))?;
+    let wrapped = WRAPPERS.contains(&base_name(&words[begin].text));
+    let at = words.iter().position(|word| base_name(&word.text) == "sshuttle").filter(|&at| at >= begin)?;
+    (at == begin || wrapped).then_some(at)
+}
+
+/// `NAME=value`
+fn is_assignment(text: &str) -> bool {
+    let name = text.split_once('=').map_or("", |(name, _)| name);
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn base_name(program: &str) -> &str {
+    program.rsplit_once('/').map_or(program, |(_, name)| name)
+}
+
+fn joined(words: &[Word]) -> String {
+    words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+/// A line that somebody copied without its program: `-r host 10/8`.
+fn arguments_alone(commands: Vec<Command>) -> Option<Invocation> {
+    let words: Vec<Word> = commands.into_iter().flat_map(|command| command.words).collect();
+    words.first()?.text.starts_with('-').then(|| Invocation { arguments: words, notes: vec![] })
+}
+
+impl Invocation {
+    fn new(command: &Command, program: usize) -> Self {
+        let (front, arguments) = (&command.words[..program], command.words[program + 1..].to_vec());
+        let mut notes: Vec<Note> =
+            front.iter().filter(|word| is_assignment(&word.text)).map(variable).collect();
+        let wrappers: Vec<Word> = front.iter().filter(|word| !is_assignment(&word.text)).cloned().collect();
+        if !wrappers.is_empty() {
+            notes.push(note(NoteKind::Dropped, joined(&wrappers), "Ropeway needs none of this around it."));
+        }
+        if command.background {
+            notes.push(note(NoteKind::Dropped, "&", "Ropeway stays in the background by itself."));
+        }
+        if command.redirected {
+            notes.push(note(
+                NoteKind::Dropped,
+                ">",
+                "What sshuttle printed went elsewhere; a profile prints nothing.",
+            ));
+        }
+        Self { arguments, notes }
+    }
+
+    fn into_profile(self) -> Result<ImportedProfile, ImportError> {
+        let mut draft = Draft { profile: Profile::default(), notes: self.notes };
+        for argument in options::read(self.arguments)? {
+            draft.take(argument);
+        }
+        Ok(draft.finish())
+    }
+}
+
+fn variable(word: &Word) -> Note {
+    note(NoteKind::Dropped, &word.text, "Variables are not part of a profile.")
+}
+
+/// A profile on its way.
+struct Draft {
+    profile: Profile,
+    notes: Vec<Note>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Through,
+    Direct,
+}
+
+impl Draft {
+    fn take(&mut self, argument: Argument) {
+        match argument {
+            Argument::Option { option, typed, value } => self.option(option.fate, &typed, &value),
+            Argument::Subnet(word) if word.text.starts_with('@') => {
+                self.note(
+                    NoteKind::Dropped,
+                    word.text,
+                    "What is in that file is not known here; import the file itself.",
+                );
+            }
+            Argument::Subnet(word) => self.subnet(Side::Through, &word),
+            Argument::Unknown { typed } => {
+                self.note(NoteKind::Dropped, typed, "sshuttle has no such option.");
+            }
+            Argument::Ambiguous { typed, candidates } => {
+                let text = format!("It could be any of --{}; it was left out.", candidates.join(", --"));
+                self.note(NoteKind::Dropped, typed, text);
+            }
+        }
+    }
+
+    fn option(&mut self, fate: Fate, typed: &str, value: &Word) {
+        let about = [typed, &value.text].join(" ").trim_end().to_owned();
+        match fate {
+            Fate::Remote => self.remote(value),
+            Fate::Exclude => self.subnet(Side::Direct, value),
+            Fate::SshCommand => self.ssh_command(value),
+            Fate::NotYet(what) => {
+                self.note(NoteKind::Dropped, about, format!("Not carried over yet. {what}."));
+            }
+            Fate::Needless(why) => self.note(NoteKind::Dropped, about, why),
+        }
+    }
+
+    fn remote(&mut self, value: &Word) {
+        self.expanded(value);
+        let mut server = value.text.clone();
+        self.notes.extend(drop_password(&mut server));
+        if let Some(better) = Server::parse(&server).err().and_then(|mistake| mistake.suggestion) {
+            self.note(NoteKind::Repaired, server, format!("Here it is written {better}."));
+            server = better;
+        }
+        let before = std::mem::replace(&mut self.profile.server, server);
+        if !before.is_empty() {
+            self.note(
+                NoteKind::Dropped,
+                before,
+                "A second server was named, and sshuttle uses the last one.",
+            );
+        }
+    }
+
+    fn ssh_command(&mut self, value: &Word) {
+        self.expanded(value);
+        self.profile.ssh_command.clear();
+        if value.text.trim() != "ssh" {
+            self.profile.ssh_command.clone_from(&value.text);
+        }
+    }
+
+    fn subnet(&mut self, side: Side, word: &Word) {
+        self.expanded(word);
+        let text = self.repaired(&word.text);
+        let list = match side {
+            Side::Through => &mut self.profile.subnets,
+            Side::Direct => &mut self.profile.excludes,
+        };
+        let known = subnet::parse(&text).is_ok_and(|subnet| meant(list).any(|other| other == subnet));
+        if known {
+            self.note(NoteKind::Repaired, text, "It was named twice; once is enough.");
+        } else {
+            list.push(text);
+        }
+    }
+
+    /// The network in a spelling that we take, where it is certain what sshuttle would have made of it.
+    fn repaired(&mut self, text: &str) -> String {
+        match subnet::parse(text) {
+            Ok(subnet) => {
+                self.note_short_form(text, &subnet);
+                text.into()
+            }
+            // To sshuttle 10.1 is one address, to people a network: the editor asks which.
+            Err(_) if subnet::is_short(text) && !text.contains('/') => text.into(),
+            Err(mistake) => match mistake.suggestion {
+                Some(better) => {
+                    self.note(
+                        NoteKind::Repaired,
+                        text,
+                        format!("{} It was taken as {better}.", mistake.message),
+                    );
+                    better
+                }
+                None => text.into(),
+            },
+        }
+    }
+
+    fn note_short_form(&mut self, text: &str, subnet: &Subnet) {
+        if let Some(other) = subnet::to_inet_aton(text).filter(|other| other != subnet) {
+            let text_of_note =
+                format!("It means {subnet}, as sshuttle 0.54 had it; sshuttle 2.0 captures {other}.");
+            self.note(NoteKind::Repaired, text, text_of_note);
+        }
+    }
+
+    /// What a shell would have put in.
+    fn expanded(&mut self, word: &Word) {
+        if word.home {
+            self.note(
+                NoteKind::Repaired,
+                &word.text,
+                "$HOME is written as ~ here, which is your home folder, too.",
+            );
+        }
+        for part in &word.unknown {
+            let text = "Only a shell knows what this stands for; write its value into the profile.";
+            self.note(NoteKind::Danger, part, text);
+        }
+    }
+
+    fn note(&mut self, kind: NoteKind, about: impl Into<String>, text: impl Into<String>) {
+        self.notes.push(note(kind, about, text));
+    }
+
+    fn finish(mut self) -> ImportedProfile {
+        if !self.profile.ssh_command.is_empty() {
+            self.notes.push(runs_a_program(&self.profile.ssh_command));
+        }
+        self.profile.name = match Server::parse(&self.profile.server) {
+            Ok(server) => server.host().chars().take(64).collect(),
+            Err(_) => "Imported".into(),
+        };
+        if self.profile.server.is_empty() {
+            self.note(NoteKind::Kept, "", "No server is named: traffic leaves from this computer.");
+        }
+        self.notes.extend(server_in_range(&self.profile));
+        imported(self.profile, self.notes)
+    }
+}
+
+fn meant(list: &[String]) -> impl Iterator<Item = Subnet> {
+    list.iter().filter_map(|text| subnet::parse(text).ok())
+}
+
+/// A trap in sshuttle, none here; worth a word to those who know it.
+fn server_in_range(profile: &Profile) -> Option<Note> {
+    let address: IpAddr = Server::parse(&profile.server).ok()?.host().parse().ok()?;
+    if meant(&profile.excludes).any(|subnet| subnet.net().contains(&address)) {
+        return None;
+    }
+    let around = meant(&profile.subnets).find(|subnet| subnet.net().contains(&address))?;
+    let text = format!(
+        "The server lies inside {around}. That is all right here: Ropeway's own connection stays direct."
+    );
+    Some(note(NoteKind::Kept, &profile.server, text))
+}
