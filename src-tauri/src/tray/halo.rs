@@ -8,7 +8,7 @@ const LIGHT: u32 = 0xdf_e3_e7;
 /// Nearly black, as the symbols of light panels are.
 const DARK: u32 = 0x20_26_2b;
 /// Of 255. Full strength would look bold on light panels; below a half the edge is lost on white.
-const EDGE_STRENGTH: u32 = 190;
+const EDGE_STRENGTH: u32 = 220;
 
 /// ARGB, most significant byte first, not premultiplied, as the tray specification wants it.
 pub fn argb(glyph: &Glyph) -> Vec<u8> {

@@ -1,67 +1,9 @@
 // Generated from the engine's API; never edit. To update: UPDATE_BINDINGS=1 cargo test -p ropeway-engine bindings
 
 /**
- * What a face asks. Each is answered by one [`Reply`] or a [`Failure`].
+ * A file that is there and cannot be used; it is never touched.
  */
-export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, };
-
-/**
- * Names a profile: the stem of its file, `[a-z0-9-]{1,64}`, made from its name when it is first saved.
- */
-export type ProfileId = string;
-
-/**
- * A saved server and its networks, as typed by a person; nothing here is parsed yet.
- */
-export type Profile = { 
-/**
- * Empty for one that was never saved.
- */
-id: ProfileId, name: string, 
-/**
- * `[user@]host[:port]` or an alias of ~/.ssh/config; empty = this computer.
- */
-server: string, 
-/**
- * Instead of `ssh`: a program and its options, tokenised like a shell does, run without one. Empty = `ssh`.
- */
-sshCommand: string, 
-/**
- * What goes through, in the subnet grammar.
- */
-subnets: Array<string>, 
-/**
- * What does not.
- */
-excludes: Array<string>, 
-/**
- * May not be deleted or edited: "This computer".
- */
-builtIn: boolean, };
-
-/**
- * The answer to a [`Command`].
- */
-export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, };
-
-/**
- * What an import would do.
- */
-export type ImportPreview = { 
-/**
- * "sshuttle command line", "Ropeway profile".
- */
-source: string, profiles: Array<ImportedProfile>, };
-
-export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array<Note>, };
-
-export type Note = { kind: NoteKind, 
-/**
- * The part of the input, literally.
- */
-about: string, text: string, };
-
-export type NoteKind = "kept" | "repaired" | "dropped" | "danger";
+export type BrokenProfile = { file: string, failure: Failure, };
 
 /**
  * The result of [`super::Command::Check`].
@@ -73,102 +15,14 @@ export type Checked = {
 problems: Array<Problem>, expansions: Array<Expansion>, };
 
 /**
- * What is wrong at which field.
- */
-export type Problem = { field: Field, 
-/**
- * Which entry, where the field is a list.
- */
-index: number | null, 
-/**
- * First and last character that are wrong (0-based, in characters, end exclusive), where it can be said.
- */
-span: [number, number] | null, message: string, 
-/**
- * What was probably meant; replaces the entry.
- */
-suggestion: string | null, };
-
-/**
- * A part of the editor.
- */
-export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes";
-
-/**
- * What a typed subnet means.
- */
-export type Expansion = { field: Field, index: number, typed: string, 
-/**
- * `10.0.0.0/8`, `[fd00::/8]:443`.
- */
-means: string, 
-/**
- * "16 777 216 addresses", "everything".
- */
-note: string, };
-
-/**
- * What went wrong, for people: the words come from [`crate::words`], by code, so that every face says the same.
- */
-export type Failure = { code: Code, 
-/**
- * What it is about: a server, a file, a subnet. Already in `title`.
- */
-subject: string, 
-/**
- * What happened to the user.
- */
-title: string, 
-/**
- * The likely cause and the way out.
- */
-cause: string, 
-/**
- * The raw line (ssh's own words, the system's error); empty when there is none.
- */
-detail: string, };
-
-/**
  * Stable names of failures. Adding one here makes a test fail until `words` has its words.
  */
 export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SERVER-NAME" | "E-SERVER-UNREACHABLE" | "E-SSH" | "E-SSH-MISSING" | "E-SSH-ENDED" | "E-NOEXEC" | "E-AGENT-ENDED" | "E-AGENT" | "E-PROTOCOL" | "E-SAME-MACHINE" | "E-HELPER-BUSY" | "E-HELPER-OLD" | "E-HELPER-MISSING" | "E-HELPER-GONE" | "E-FIREWALL" | "E-RESOURCES" | "E-PROFILE-MISSING" | "E-PROFILE-INVALID" | "E-PROFILE-FILE" | "E-PROFILE-SAVE" | "E-IMPORT" | "E-INTERNAL";
 
 /**
- * What a subscription wants besides profiles and states.
+ * What a face asks. Each is answered by one [`Reply`] or a [`Failure`].
  */
-export type Interest = { connections: boolean, };
-
-/**
- * What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
- */
-export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "connections", delta: ConnectionsDelta, };
-
-/**
- * A file that is there and cannot be used; it is never touched.
- */
-export type BrokenProfile = { file: string, failure: Failure, };
-
-/**
- * What changed since the last one.
- */
-export type ConnectionsDelta = { 
-/**
- * Forget all rows first: this is the first of a subscription.
- */
-snapshot: boolean, changed: Array<ConnectionRow>, 
-/**
- * Closed rows that are no longer kept.
- */
-gone: number[], 
-/**
- * One for each profile that is not off.
- */
-totals: Array<Totals>, };
-
-/**
- * Sums over all connections of a profile since it connected.
- */
-export type Totals = { profile: ProfileId, up: number, down: number, upRate: number, downRate: number, active: number, closed: number, };
+export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, };
 
 /**
  * One connection through (or kept out of) a tunnel.
@@ -211,6 +65,152 @@ opened: number, closed: number | null, state: ConnectionState, };
  * How a connection stands or how it ended.
  */
 export type ConnectionState = "opening" | "open" | "closing" | "closed" | "refused" | "unreachable" | "timed-out" | "prohibited" | "reset" | "lost" | "direct" | "failed";
+
+/**
+ * What changed since the last one.
+ */
+export type ConnectionsDelta = { 
+/**
+ * Forget all rows first: this is the first of a subscription.
+ */
+snapshot: boolean, changed: Array<ConnectionRow>, 
+/**
+ * Closed rows that are no longer kept.
+ */
+gone: number[], 
+/**
+ * One for each profile that is not off.
+ */
+totals: Array<Totals>, };
+
+/**
+ * What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
+ */
+export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "connections", delta: ConnectionsDelta, };
+
+/**
+ * What a typed subnet means.
+ */
+export type Expansion = { field: Field, index: number, typed: string, 
+/**
+ * `10.0.0.0/8`, `[fd00::/8]:443`.
+ */
+means: string, 
+/**
+ * "16 777 216 addresses", "everything".
+ */
+note: string, };
+
+/**
+ * What went wrong, for people: the words come from [`crate::words`], by code, so that every face says the same.
+ */
+export type Failure = { code: Code, 
+/**
+ * What it is about: a server, a file, a subnet. Already in `title`.
+ */
+subject: string, 
+/**
+ * What happened to the user.
+ */
+title: string, 
+/**
+ * The likely cause and the way out.
+ */
+cause: string, 
+/**
+ * The raw line (ssh's own words, the system's error); empty when there is none.
+ */
+detail: string, };
+
+/**
+ * A part of the editor.
+ */
+export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes";
+
+/**
+ * What an import would do.
+ */
+export type ImportPreview = { 
+/**
+ * "sshuttle command line", "Ropeway profile".
+ */
+source: string, profiles: Array<ImportedProfile>, };
+
+export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array<Note>, };
+
+/**
+ * What a subscription wants besides profiles and states.
+ */
+export type Interest = { connections: boolean, };
+
+export type Note = { kind: NoteKind, 
+/**
+ * The part of the input, literally.
+ */
+about: string, text: string, };
+
+export type NoteKind = "kept" | "repaired" | "dropped" | "danger";
+
+/**
+ * The base states; `Status`'s flags refine them.
+ */
+export type Phase = "off" | "connecting" | "reconnecting" | "waiting" | "connected" | "paused" | "needs-you" | "error" | "set-up";
+
+/**
+ * What is wrong at which field.
+ */
+export type Problem = { field: Field, 
+/**
+ * Which entry, where the field is a list.
+ */
+index: number | null, 
+/**
+ * First and last character that are wrong (0-based, in characters, end exclusive), where it can be said.
+ */
+span: [number, number] | null, message: string, 
+/**
+ * What was probably meant; replaces the entry.
+ */
+suggestion: string | null, };
+
+/**
+ * A saved server and its networks, as typed by a person; nothing here is parsed yet.
+ */
+export type Profile = { 
+/**
+ * Empty for one that was never saved.
+ */
+id: ProfileId, name: string, 
+/**
+ * `[user@]host[:port]` or an alias of ~/.ssh/config; empty = this computer.
+ */
+server: string, 
+/**
+ * Instead of `ssh`: a program and its options, tokenised like a shell does, run without one. Empty = `ssh`.
+ */
+sshCommand: string, 
+/**
+ * What goes through, in the subnet grammar.
+ */
+subnets: Array<string>, 
+/**
+ * What does not.
+ */
+excludes: Array<string>, 
+/**
+ * May not be deleted or edited: "This computer".
+ */
+builtIn: boolean, };
+
+/**
+ * Names a profile: the stem of its file, `[a-z0-9-]{1,64}`, made from its name when it is first saved.
+ */
+export type ProfileId = string;
+
+/**
+ * The answer to a [`Command`].
+ */
+export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, };
 
 /**
  * The state of one profile, as every face renders it.
@@ -258,6 +258,6 @@ failure: Failure | null,
 roundTrip: number | null, };
 
 /**
- * The base states; `Status`'s flags refine them.
+ * Sums over all connections of a profile since it connected.
  */
-export type Phase = "off" | "connecting" | "reconnecting" | "waiting" | "connected" | "paused" | "needs-you" | "error" | "set-up";
+export type Totals = { profile: ProfileId, up: number, down: number, upRate: number, downRate: number, active: number, closed: number, };

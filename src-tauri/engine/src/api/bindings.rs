@@ -42,13 +42,16 @@ fn bindings() -> String {
     declarations.visit::<Event>();
     declarations.visit::<Status>();
     declarations.visit::<ConnectionRow>();
+    // By name: the order in which ts-rs tells what a type needs changes from build to build.
+    declarations.found.sort();
     let body: String = declarations.found.into_iter().map(|(_, text)| format!("\n{text}")).collect();
     format!("// Generated from the engine's API; never edit. To update: {UPDATE}\n{body}")
 }
 
-/// Collects each type and what it needs, in the order in which they are met.
+/// Collects each type and what it needs.
 struct Declarations {
     config: Config,
+    /// Name and text.
     found: Vec<(String, String)>,
 }
 
