@@ -17,10 +17,10 @@ use crate::{
     subnet::{self, Subnet},
 };
 
-/// What may stand in front of a program without being another one.
-const WRAPPERS: [&str; 14] = [
+/// What may stand in front of a program without being another one; `$` and `%` are prompts, copied along.
+const WRAPPERS: [&str; 16] = [
     "sudo", "doas", "env", "nohup", "exec", "command", "time", "nice", "setsid", "python", "python2",
-    "python3", "then", "do",
+    "python3", "then", "do", "$", "%",
 ];
 
 /// An alias in an alias in an alias is no longer something that a person wrote.

@@ -57,6 +57,7 @@ fn whatever_people_wrap_around_it_is_taken_off() {
         "#!/bin/sh\nset -e\n# to work\nexec sshuttle \\\n  -r host \\\n  0/0\n",
         "#!/bin/sh\r\nsshuttle \\\r\n -r host 0/0\r\n",
         "alias work='sudo sshuttle -r host 0/0 &'",
+        "$ sudo sshuttle -r host 0/0",
         "-r host 0/0",
         "--remote\nhost\n0/0\n",
     ];
