@@ -8,10 +8,7 @@ use std::{
     },
 };
 
-use ropeway_engine::{
-    Subscription,
-    api::{Command, Event, Failure, Interest, Reply},
-};
+use ropeway_engine::api::{Command, Event, Failure, Interest, Reply};
 use tauri::{
     State,
     async_runtime::{self, JoinHandle},
@@ -33,8 +30,14 @@ pub async fn subscribe(
     interest: Interest,
     channel: Channel<Event>,
 ) -> Result<u32, Failure> {
-    let subscription = shell.engine()?.subscribe(interest);
-    Ok(subscriptions.forward(subscription, move |event| channel.send(event).is_ok()))
+    let mut events = shell.engine()?.subscribe(interest);
+    Ok(subscriptions.start(async move {
+        while let Some(event) = events.next().await {
+            if channel.send(event).is_err() {
+                break;
+            }
+        }
+    }))
 }
 
 #[tauri::command]
@@ -68,18 +71,13 @@ impl Subscriptions {
         }
     }
 
-    /// Hands events to `send` until it says no.
-    fn forward(&self, mut events: Subscription, send: impl Fn(Event) -> bool + Send + 'static) -> u32 {
+    fn start(&self, forwarding: impl Future<Output = ()> + Send + 'static) -> u32 {
         let number = self.0.last.fetch_add(1, Ordering::Relaxed);
         let all = self.clone();
-        // The task removes itself when it is done, so it must not run before it is in the table.
+        // The task removes itself when it is done, so it must not get there before it is in the table.
         let mut running = self.running();
         let task = async_runtime::spawn(async move {
-            while let Some(event) = events.next().await {
-                if !send(event) {
-                    break;
-                }
-            }
+            forwarding.await;
             all.running().remove(&number);
         });
         running.insert(number, task);
@@ -89,5 +87,61 @@ impl Subscriptions {
     fn running(&self) -> MutexGuard<'_, HashMap<u32, JoinHandle<()>>> {
         // Every step under this lock leaves the table whole, so it stays good when a holder panics.
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// A subscription that runs until it is ended; the receiver hears of its end.
+    fn endless(subscriptions: &Subscriptions) -> (u32, oneshot::Receiver<()>) {
+        let (alive, ended) = oneshot::channel::<()>();
+        let number = subscriptions.start(async move {
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        });
+        (number, ended)
+    }
+
+    fn wait_for_end(ended: oneshot::Receiver<()>) {
+        assert!(async_runtime::block_on(ended).is_err(), "the sender is dropped, nothing is sent");
+    }
+
+    #[test]
+    fn unsubscribing_ends_that_one_only() {
+        let subscriptions = Subscriptions::default();
+        let (first, first_ended) = endless(&subscriptions);
+        let (second, mut second_ended) = endless(&subscriptions);
+        subscriptions.end(first);
+        wait_for_end(first_ended);
+        assert_eq!(second_ended.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        assert_eq!(subscriptions.running().keys().collect::<Vec<_>>(), [&second]);
+    }
+
+    #[test]
+    fn nothing_of_a_page_outlives_it() {
+        let subscriptions = Subscriptions::default();
+        let ends = [endless(&subscriptions).1, endless(&subscriptions).1];
+        subscriptions.end_all();
+        ends.into_iter().for_each(wait_for_end);
+        assert!(subscriptions.running().is_empty());
+    }
+
+    #[test]
+    fn a_subscription_that_ends_by_itself_is_forgotten() {
+        let subscriptions = Subscriptions::default();
+        subscriptions.start(async {});
+        let forgotten = async {
+            while !subscriptions.running().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let in_time = async { tokio::time::timeout(Duration::from_secs(5), forgotten).await };
+        assert!(async_runtime::block_on(in_time).is_ok());
     }
 }

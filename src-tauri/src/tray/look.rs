@@ -1,5 +1,7 @@
 //! Everything that the tray item shows, and the words of the window's title.
 
+use ropeway_engine::api::{Profile, Status};
+
 use super::{menu::Menu, shape::Shape};
 use crate::picture::Picture;
 
@@ -26,7 +28,7 @@ impl Look {
     }
 }
 
-/// "Ropeway", "Ropeway — Work: connected", "Ropeway — 3 profiles: Work: connected, …".
+/// "Ropeway", "Ropeway — Work: connected", "Ropeway — Work: connected, Lab: connecting".
 pub fn title(picture: &Picture) -> String {
     match lines(picture).as_slice() {
         [] => APP_NAME.into(),
@@ -36,12 +38,9 @@ pub fn title(picture: &Picture) -> String {
 }
 
 fn lines(picture: &Picture) -> Vec<String> {
-    let line = |(profile, status): (&_, &_)| line(profile, status);
+    let line =
+        |(profile, status): (&Profile, &Status)| format!("{}: {}", profile.name, in_sentence(&status.words));
     picture.active().map(line).collect()
-}
-
-fn line(profile: &ropeway_engine::api::Profile, status: &ropeway_engine::api::Status) -> String {
-    format!("{}: {}", profile.name, in_sentence(&status.words))
 }
 
 /// Words of a state, as they stand inside a sentence; what is spelt in capitals stays.
