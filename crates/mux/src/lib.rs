@@ -47,9 +47,11 @@ pub enum Role {
 
 /// What may be under way while the limit is fixed. OpenSSH lets 2 MiB per round trip through and slows down when it is
 /// reached, so 2 MiB - 128 KiB is the most that makes sense; every byte above rate x round trip only makes others wait.
-/// 1 MiB fills 168 Mbit/s at 50 ms, and on a 10 Mbit/s line makes a keystroke wait for 0.8 s instead of 1.6. A single
-/// stream may use all of it, hence the same number for its credit.
+/// 1 MiB fills 168 Mbit/s at 50 ms, and on a 10 Mbit/s line makes a keystroke wait for 0.8 s instead of 1.6.
 const IN_FLIGHT: usize = 1 << 20;
+
+/// A stream alone may fill the pipe: its credit is renewed when half is used, so one half has to last for a round trip.
+const STREAM_WINDOW: u32 = 2 * IN_FLIGHT as u32;
 
 /// Limits of one connection; `Config::new` gives the product's values.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +67,7 @@ pub struct Config {
 impl Config {
     /// The product's values for this end.
     pub fn new(role: Role) -> Self {
-        Self { role, in_flight_limit: IN_FLIGHT, stream_window: IN_FLIGHT as u32 }
+        Self { role, in_flight_limit: IN_FLIGHT, stream_window: STREAM_WINDOW }
     }
 }
 

@@ -172,7 +172,7 @@ mod tests {
             assert!(window.update(&mut pool));
             sizes.push(window.size);
         }
-        assert_eq!(sizes, [256 << 10, 512 << 10, 1 << 20]);
+        assert_eq!(sizes, [256 << 10, 512 << 10, LARGEST]);
     }
 
     #[test]
