@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ropeway_lab::{Family, Host, Lab, harness::lab_or_skip, stream};
+use ropeway_lab::{Family, Host, Lab, harness::lab_or_skip, ports, stream};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -109,8 +109,21 @@ fn dead_addresses_are_dead_in_their_own_way() {
         assert_eq!(failure(&server, lab.refuses(family)), io::ErrorKind::ConnectionRefused);
         assert_eq!(failure(&server, lab.silent(family)), io::ErrorKind::TimedOut);
     }
+    assert!(server.repeated_syns().expect("counted") > 0, "nobody answered for more than a second");
     assert_eq!(failure(&server, lab.unreachable(Family::V4)), io::ErrorKind::HostUnreachable);
     assert_eq!(failure(&server, lab.unreachable(Family::V6)), io::ErrorKind::NetworkUnreachable);
+}
+
+#[test]
+fn a_hosts_tables_and_listeners_are_its_own() {
+    let Some(lab) = lab_or_skip("tables") else { return };
+    let client = lab.client();
+    let added = client.command("nft").expect("it is up").args(["add", "table", "inet", "probe"]).status();
+    assert!(added.expect("nft runs").success());
+    assert_eq!(client.nft_tables().expect("nft runs"), ["inet probe"]);
+    assert_eq!(lab.server().nft_tables().expect("nft runs"), Vec::<String>::new());
+    let ports: Vec<_> = client.listeners().expect("it is up").iter().map(SocketAddr::port).collect();
+    assert_eq!(ports, [ports::SSH_ON_CLIENT; 2], "one for each family");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use ropeway_lab::{
     harness::{Ropeway, lab_or_skip},
 };
 
-use crate::{PRIVATE, SOON, assert_nothing_stays, assert_works, rules::Witness};
+use crate::{PRIVATE, SOON, assert_nothing_stays, assert_works, rules::Witness, tunnel};
 
 #[test]
 fn a_server_that_cannot_be_used_is_told_by_its_code() {
@@ -47,6 +47,9 @@ fn a_server_that_is_this_machine_is_noticed_before_any_rule_is_loaded() {
     let witness = Witness::of(&lab);
     assert_fails(&lab, "same-machine", &["0/0", "::/0"], "E-SAME-MACHINE");
     assert_eq!(witness.changes(), Vec::<String>::new());
+    // the witness is not blind
+    drop(tunnel(&lab));
+    assert!(witness.changes().iter().any(|change| change.contains("ropeway")));
     drop(witness);
     assert_nothing_stays(&lab);
 }

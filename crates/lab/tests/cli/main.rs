@@ -11,7 +11,8 @@ mod target;
 mod traffic;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    io::{self, Read},
+    net::{IpAddr, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -57,6 +58,18 @@ fn assert_no_way(lab: &Lab, family: Family) {
 fn seen_as(host: &Host, url: &str) -> IpAddr {
     let page = host.fetch(url, SOON).expect("curl runs");
     page.body.trim().parse().unwrap_or_else(|_| panic!("{url}: {page:?}"))
+}
+
+/// What a program on the host reads first from there. Where the far end fails faster than the program can look,
+/// `connect` itself tells the same error.
+fn first_byte(host: &Host, from: SocketAddr) -> io::Result<Option<u8>> {
+    let read = || {
+        let mut stream = TcpStream::connect_timeout(&from, SOON)?;
+        stream.set_read_timeout(Some(SOON))?;
+        let mut byte = [0];
+        Ok((stream.read(&mut byte)? > 0).then_some(byte[0]))
+    };
+    host.run(read).expect("the host is up")
 }
 
 /// No table of ours is on the client and no process of ours anywhere, and that soon.
