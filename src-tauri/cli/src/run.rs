@@ -94,6 +94,6 @@ fn tell(failure: &Failure) {
     }
 }
 
-fn internal(error: impl ToString) -> Failure {
+fn internal(error: impl std::fmt::Display) -> Failure {
     Failure::new(ropeway_engine::api::Code::Internal, "ropeway", error.to_string())
 }

@@ -10,14 +10,13 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio, exit},
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use nix::{
     sys::{
-        signal::{Signal, kill},
+        signal::{SigHandler, Signal, kill, signal},
         wait::{WaitPidFlag, waitpid},
     },
     unistd::Pid,
@@ -37,7 +36,7 @@ pub fn run_if_asked() {
     let mut args = std::env::args_os().skip(1);
     if args.next().as_deref() == Some(OsStr::new(ARGUMENT)) {
         let folder = args.next().filter(|folder| !folder.is_empty()).map(PathBuf::from);
-        exit(watch(folder.map(Arc::from), &args.collect::<Vec<_>>()));
+        exit(watch(folder.as_deref(), &args.collect::<Vec<_>>()));
     }
 }
 
@@ -56,18 +55,19 @@ pub fn enter(command: &mut Command, cgroup: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn watch(cgroup: Option<Arc<Path>>, program: &[OsString]) -> i32 {
+fn watch(cgroup: Option<&Path>, program: &[OsString]) -> i32 {
+    stay(SigHandler::SigIgn);
     adopt_orphans();
     let Some((name, args)) = program.split_first() else {
         wait_for_the_engine();
-        clear(cgroup.as_deref());
+        clear(cgroup);
         return 0;
     };
-    match start(cgroup.as_deref(), name, args) {
-        Ok(child) => accompany(child, cgroup.as_ref()),
+    match start(cgroup, name, args) {
+        Ok(child) => accompany(child, cgroup),
         Err(error) => {
             eprintln!("{}: {error}", name.to_string_lossy());
-            clear(cgroup.as_deref());
+            clear(cgroup);
             127
         }
     }
@@ -80,13 +80,28 @@ fn start(cgroup: Option<&Path>, name: &OsStr, args: &[OsString]) -> io::Result<C
         enter(&mut command, folder)?;
     }
     die_with_parent(&mut command);
+    // SAFETY: between fork and exec this only makes system calls that are safe there
+    unsafe {
+        command.pre_exec(|| {
+            stay(SigHandler::SigDfl);
+            Ok(())
+        });
+    }
     command.spawn()
 }
 
+/// A guard that is asked to go would leave ssh behind: it goes when the engine does.
+fn stay(handler: SigHandler) {
+    for polite in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        // SAFETY: the handler is one of the kernel's own, no function of ours
+        let _ = unsafe { signal(polite, handler) };
+    }
+}
+
 /// Until the program or the engine ends, whichever is first.
-fn accompany(mut child: Child, cgroup: Option<&Arc<Path>>) -> i32 {
+fn accompany(mut child: Child, cgroup: Option<&Path>) -> i32 {
     let pid = Pid::from_raw(child.id() as i32);
-    let folder = cgroup.cloned();
+    let folder = cgroup.map(Path::to_owned);
     thread::spawn(move || {
         wait_for_the_engine();
         let _ = kill(pid, Signal::SIGTERM);
@@ -98,7 +113,7 @@ fn accompany(mut child: Child, cgroup: Option<&Arc<Path>>) -> i32 {
         exit(1);
     });
     let status = child.wait();
-    clear(cgroup.map(Arc::as_ref));
+    clear(cgroup);
     status.map_or(1, code)
 }
 

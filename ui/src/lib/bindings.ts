@@ -198,7 +198,7 @@ subnets: Array<string>,
  */
 excludes: Array<string>, 
 /**
- * May not be deleted or edited: "This computer".
+ * "This computer": its networks can be edited, the rest is fixed, and deleting it forgets them.
  */
 builtIn: boolean, };
 

@@ -44,7 +44,8 @@ fn bindings() -> String {
     declarations.visit::<ConnectionRow>();
     // By name: the order in which ts-rs tells what a type needs changes from build to build.
     declarations.found.sort();
-    let body: String = declarations.found.into_iter().map(|(_, text)| format!("\n{text}")).collect();
+    let body: String =
+        declarations.found.into_iter().fold(String::new(), |body, (_, text)| body + "\n" + &text);
     format!("// Generated from the engine's API; never edit. To update: {UPDATE}\n{body}")
 }
 

@@ -25,7 +25,7 @@ pub struct Profile {
     /// What does not.
     #[serde(default)]
     pub excludes: Vec<String>,
-    /// May not be deleted or edited: "This computer".
+    /// "This computer": its networks can be edited, the rest is fixed, and deleting it forgets them.
     #[serde(default)]
     pub built_in: bool,
 }

@@ -5,6 +5,8 @@
 
 mod pump;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},

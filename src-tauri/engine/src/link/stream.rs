@@ -41,11 +41,11 @@ impl Stream {
         .await
     }
 
-    /// The next bytes; Err when the stream was cut.
+    /// The next bytes; Err when the stream was cut, after everything that came before the cut.
     pub async fn receive(&self) -> Result<Received, Reason> {
-        self.poll(|slot, context| match (slot.end, slot.inbox.pop_front()) {
-            (Some(reason), _) => Poll::Ready(Err(reason)),
-            (None, Some(data)) => Poll::Ready(Ok(Received::Data(data))),
+        self.poll(|slot, context| match (slot.inbox.pop_front(), slot.end) {
+            (Some(data), _) => Poll::Ready(Ok(Received::Data(data))),
+            (None, Some(reason)) => Poll::Ready(Err(reason)),
             (None, None) if slot.eof => Poll::Ready(Ok(Received::Eof)),
             (None, None) => wait(&mut slot.reader, context),
         })

@@ -14,7 +14,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub fn pause(attempt: u32, random: u32) -> Duration {
     let doubled = FIRST.saturating_mul(1 << attempt.saturating_sub(1).min(5)).min(LONGEST);
     let cut = doubled / 4 * (random % 1000) / 1000;
-    doubled - cut
+    doubled.saturating_sub(cut)
 }
 
 #[cfg(test)]

@@ -182,6 +182,7 @@ fn connect(state: State) -> (State, Vec<Effect>) {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // every transition consumes the state that it leaves
 fn disconnect(state: State) -> (State, Vec<Effect>) {
     match state {
         State::Off | State::Failed { .. } => (State::Off, vec![]),
@@ -214,6 +215,7 @@ fn rules_lost(state: State, failure: Failure) -> State {
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // as above
 fn ended(state: State, result: Result<(), Failure>, random: u32) -> (State, Vec<Effect>) {
     let failure = match (result, &state) {
         (_, State::Stopping { connect: true }) => return (first(), vec![Effect::Start]),

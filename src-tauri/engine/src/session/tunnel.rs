@@ -176,7 +176,10 @@ impl Task {
             self.since = live::now();
         }
         if self.attempt.is_none() && self.retry.is_none() {
-            self.waiting.drain(..).for_each(|done| drop(done.send(())));
+            for done in self.waiting.drain(..) {
+                // nobody waits any more: fine
+                let _ = done.send(());
+            }
         }
     }
 

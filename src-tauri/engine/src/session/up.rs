@@ -12,6 +12,7 @@ use std::{
 use ropeway_helper_api::{Capture, SessionId};
 use tokio::{
     sync::{Notify, mpsc::UnboundedSender},
+    task::spawn_blocking,
     time::timeout,
 };
 
@@ -25,7 +26,11 @@ use crate::{
     live::Table,
     profile::{Parsed, Server},
     ssh::{bootstrap::Machine, channel::Channel, login::Login},
-    sys::{cgroup::Cgroup, identity, owner::Diagnostics},
+    sys::{
+        cgroup::{self, Cgroup},
+        identity,
+        owner::Diagnostics,
+    },
 };
 
 /// How long an agent that runs may take to say its first word.
@@ -93,6 +98,10 @@ impl Parts {
         }
         if let Some(login) = self.login {
             login.end().await;
+        }
+        // the guard has done this, unless somebody killed it
+        if let Some(cgroup) = self.cgroup {
+            let _ = spawn_blocking(move || cgroup::remove(cgroup.folder())).await;
         }
     }
 }

@@ -6,12 +6,12 @@ use std::{
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
 };
 
-/// `SOCK_DIAG_BY_FAMILY`, linux/sock_diag.h.
+/// `SOCK_DIAG_BY_FAMILY` of the kernel's `sock_diag.h`.
 const BY_FAMILY: u16 = 20;
 /// `NLM_F_REQUEST` and `NLMSG_ERROR`, linux/netlink.h.
 const REQUEST: u16 = 1;
 const ERROR: u16 = 2;
-/// `INET_DIAG_CGROUP_ID`, linux/inet_diag.h: told to everybody.
+/// `INET_DIAG_CGROUP_ID` of `inet_diag.h`: told to everybody.
 const CGROUP_ID: u16 = 21;
 /// Bytes of a netlink header, and of it with `inet_diag_msg`.
 const HEADER: usize = 16;

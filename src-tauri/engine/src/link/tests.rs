@@ -1,0 +1,174 @@
+//! The engine's end against a real mux at the other end of a pipe in memory.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use ropeway_mux::{Config, Connection, Event, Micros, Reason, Role};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use super::*;
+
+/// Long enough for any machine; nothing here takes a second.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Port 1 refuses, port 2 never answers, all others echo and then end as the client did.
+async fn agent(mut pipe: DuplexStream) {
+    let mut mux = Connection::new(Config::new(Role::Agent));
+    let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
+    let mut backlog: Vec<(StreamId, Option<Bytes>)> = vec![];
+    for tick in 0u64.. {
+        let now = Micros(tick);
+        while let Some(event) = mux.next_event() {
+            match event {
+                Event::Incoming { id, target } if target.port() == 1 => mux.refuse(id, Reason::Refused),
+                Event::Incoming { id, target } if target.port() != 2 => mux.accept(id),
+                Event::Data { id, data } => backlog.push((id, Some(data))),
+                Event::Eof { id } => backlog.push((id, None)),
+                _ => {}
+            }
+        }
+        let mut full = vec![];
+        backlog.retain_mut(|(id, part)| {
+            let kept = full.contains(id) || !send_back(&mut mux, *id, part);
+            full.extend(kept.then_some(*id));
+            kept
+        });
+        while mux.transmit(&mut output, 1 << 16, now) > 0 {}
+        if pipe.write_all(&output.split()).await.is_err() {
+            return;
+        }
+        // whatever is still in the backlog waits for credit, which only the client can send
+        match pipe.read_buf(&mut input).await {
+            Ok(1..) => mux.receive(&input.split(), now).unwrap(),
+            _ => return,
+        }
+    }
+}
+
+/// Whether all of it went out.
+fn send_back(mux: &mut Connection, id: StreamId, part: &mut Option<Bytes>) -> bool {
+    let Some(data) = part else {
+        mux.finish(id);
+        return true;
+    };
+    let sent = data.split_to(mux.send_room(id).min(data.len()));
+    mux.consumed(id, sent.len());
+    mux.send(id, sent);
+    data.is_empty()
+}
+
+struct Setting {
+    link: Link,
+    pump: JoinHandle<End>,
+    agent: JoinHandle<()>,
+}
+
+fn set_up(noise: &'static [u8]) -> Setting {
+    let (ours, theirs) = duplex(1 << 16);
+    let link = Link::new();
+    let (from, to) = tokio::io::split(ours);
+    let running = link.clone();
+    let pump = tokio::spawn(async move { running.run(from, to, noise).await });
+    Setting { link, pump, agent: tokio::spawn(agent(theirs)) }
+}
+
+fn target(port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 1, 2, 3], port))
+}
+
+async fn read_all(stream: &Stream) -> Result<Vec<u8>, Reason> {
+    let mut all = vec![];
+    while let Received::Data(data) = stream.receive().await? {
+        stream.consumed(data.len());
+        all.extend_from_slice(&data);
+    }
+    Ok(all)
+}
+
+async fn write_all(stream: &Stream, mut data: Bytes) {
+    while !data.is_empty() {
+        let room = stream.room().await.unwrap();
+        stream.send(data.split_to(room.min(data.len())));
+    }
+    stream.finish();
+}
+
+#[tokio::test]
+async fn carries_a_stream_there_and_back_after_a_banner() {
+    let setting = set_up(b"Welcome to bastion!\n");
+    let stream = setting.link.open(target(80));
+    let text = Bytes::from(vec![7; 300_000]);
+    let (answer, ()) =
+        timeout(PATIENCE, async { tokio::join!(read_all(&stream), write_all(&stream, text.clone())) })
+            .await
+            .unwrap();
+    assert_eq!(answer.unwrap(), text);
+    assert!(setting.link.health().borrow().verified, "the first heartbeat has come back");
+}
+
+#[tokio::test]
+async fn a_refusal_has_its_reason_and_no_byte() {
+    let setting = set_up(b"");
+    let stream = setting.link.open(target(1));
+    stream.send(Bytes::from_static(b"hello"));
+    assert_eq!(timeout(PATIENCE, stream.opened()).await.unwrap(), Err(Reason::Refused));
+    assert_eq!(stream.receive().await, Err(Reason::Refused));
+}
+
+#[tokio::test]
+async fn when_the_agent_ends_every_stream_does() {
+    let setting = set_up(b"");
+    let (open, waiting) = (setting.link.open(target(80)), setting.link.open(target(2)));
+    timeout(PATIENCE, open.opened()).await.unwrap().unwrap();
+    setting.agent.abort();
+    assert!(matches!(timeout(PATIENCE, setting.pump).await.unwrap().unwrap(), End::Eof | End::Pipe(_)));
+    assert_eq!(waiting.opened().await, Err(Reason::Failed));
+    assert_eq!(open.receive().await, Err(Reason::Failed));
+    assert!(open.link_ended() && !setting.link.health().borrow().verified);
+    assert_eq!(setting.link.open(target(80)).opened().await, Err(Reason::Failed), "nothing opens any more");
+}
+
+#[tokio::test]
+async fn a_stopped_reader_stalls_nobody() {
+    let setting = set_up(b"");
+    let stopped = setting.link.open(target(80));
+    let flood = async {
+        loop {
+            let room = stopped.room().await.unwrap();
+            stopped.send(Bytes::from(vec![0; room]));
+        }
+    };
+    let other = setting.link.open(target(81));
+    let exchange = async {
+        for _ in 0..50 {
+            other.room().await.unwrap();
+            other.send(Bytes::from_static(b"ping"));
+            let Received::Data(data) = other.receive().await.unwrap() else { panic!("ended") };
+            other.consumed(data.len());
+        }
+    };
+    tokio::select! {
+        () = flood => unreachable!(),
+        done = timeout(PATIENCE, exchange) => done.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_agent_ends_with_the_reason() {
+    let (ours, mut theirs) = duplex(1 << 16);
+    let link = Link::new();
+    let (from, to) = tokio::io::split(ours);
+    let chatter = async {
+        // more than any banner, and never the start marker
+        while theirs.write_all(&[b'x'; 4096]).await.is_ok() {}
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        end = timeout(PATIENCE, link.run(from, to, b"")) => assert!(matches!(end.unwrap(), End::Protocol(_))),
+        () = chatter => unreachable!(),
+    }
+}
