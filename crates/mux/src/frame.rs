@@ -361,7 +361,7 @@ fn read_varint(bytes: &[u8], longest: usize) -> Varint {
 }
 
 impl Reason {
-    fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Self::Failed => 0,
             Self::Refused => 1,
@@ -375,7 +375,7 @@ impl Reason {
     }
 
     /// A reason that a later revision knows is still a failure.
-    fn from_code(code: u8) -> Self {
+    pub(crate) fn from_code(code: u8) -> Self {
         match code {
             1 => Self::Refused,
             2 => Self::HostUnreachable,

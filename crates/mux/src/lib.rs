@@ -24,6 +24,8 @@ mod ping;
 mod schedule;
 mod stream;
 mod window;
+#[cfg(test)]
+mod wire_page;
 
 pub use connection::Connection;
 pub use error::Error;
