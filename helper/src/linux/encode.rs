@@ -3,7 +3,10 @@
 //! Every match loads a register and compares it, as nft itself does it (`nft --debug=netlink` prints it), so that
 //! `nft list` shows the text of the script.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
+};
 
 use ropeway_helper_api::Ports;
 
@@ -23,19 +26,46 @@ use super::{
 /// An element of IPv6 takes 36 bytes, and an attribute holds less than 64 KiB.
 const ELEMENTS_PER_MESSAGE: usize = 1800;
 
-/// The transaction that puts this table in the place of the one there was. Connections that the old one redirected
-/// keep their way: the kernel's connection tracking holds it, and there is no moment without the hook.
-pub fn replacement(script: &Script) -> Batch {
+/// The transaction that makes the table from nothing, whatever we had there before.
+pub fn creation(script: &Script) -> Batch {
     let mut batch = Batch::new();
     new_table(&mut batch); // so that there is one to delete
     delete_table(&mut batch);
     new_table(&mut batch);
     script.sets.iter().zip(1..).for_each(|(set, id)| new_set(&mut batch, set, id));
     script.chains.iter().for_each(|chain| new_chain(&mut batch, chain));
-    for chain in &script.chains {
-        chain.rules.iter().for_each(|rule| new_rule(&mut batch, &chain.name, rule));
-    }
+    script.chains.iter().for_each(|chain| new_rules(&mut batch, chain));
     batch
+}
+
+/// The two transactions that turn the table with `before` into one with `script`, so that every packet meets either
+/// the old rules or the new ones. A transaction alone does not give that (Linux 6.18, 3000 replacements during 10 000
+/// connections: 60 were missed when the whole table was made anew, 50 when only the hooked chain stayed, none this way):
+/// - of two hooked chains the new one is called first; a packet that has passed it when the transaction comes, and
+///   meets the old one after it, meets no rule: so the hooked chain stays, and only its rules change;
+/// - a new set finds its elements only some microseconds after the rules that use it are in force: so sets come first.
+pub fn change(before: &Script, script: &Script) -> [Batch; 2] {
+    let mut sets = Batch::new();
+    missing(before, script).zip(1..).for_each(|(set, id)| new_set(&mut sets, set, id));
+    let mut rules = Batch::new();
+    before.chains.iter().for_each(|chain| delete_rules(&mut rules, chain));
+    before.chains.iter().filter(|chain| !chain.hooked).for_each(|chain| delete_chain(&mut rules, chain));
+    missing(script, before).for_each(|set| delete_set(&mut rules, set));
+    script.chains.iter().filter(|chain| !chain.hooked).for_each(|chain| new_chain(&mut rules, chain));
+    script.chains.iter().for_each(|chain| new_rules(&mut rules, chain));
+    [sets, rules]
+}
+
+/// The sets of `wanted` that `there` has not.
+fn missing<'a>(there: &Script, wanted: &'a Script) -> impl Iterator<Item = &'a Set> {
+    let names: HashSet<&str> = there.sets.iter().map(|set| set.name.as_str()).collect();
+    wanted.sets.iter().filter(move |set| !names.contains(set.name.as_str()))
+}
+
+fn new_table(batch: &mut Batch) {
+    batch.push(message::NEW_TABLE, "the table with an owner (Linux 5.12 or newer)", |out| {
+        out.text(table::NAME, TABLE).u32(table::FLAGS, TABLE_OWNER);
+    });
 }
 
 pub fn delete_table(batch: &mut Batch) {
@@ -44,9 +74,21 @@ pub fn delete_table(batch: &mut Batch) {
     });
 }
 
-fn new_table(batch: &mut Batch) {
-    batch.push(message::NEW_TABLE, "the table with an owner (Linux 5.12 or newer)", |out| {
-        out.text(table::NAME, TABLE).u32(table::FLAGS, TABLE_OWNER);
+fn delete_rules(batch: &mut Batch, chain: &Chain) {
+    batch.push(message::DELETE_RULE, format!("the old rules of chain {}", chain.name), |out| {
+        out.text(rule::TABLE, TABLE).text(rule::CHAIN, &chain.name);
+    });
+}
+
+fn delete_chain(batch: &mut Batch, chain: &Chain) {
+    batch.push(message::DELETE_CHAIN, format!("the old chain {}", chain.name), |out| {
+        out.text(chain::TABLE, TABLE).text(chain::NAME, &chain.name);
+    });
+}
+
+fn delete_set(batch: &mut Batch, set: &Set) {
+    batch.push(message::DELETE_SET, format!("the old set {}", set.name), |out| {
+        out.text(set::TABLE, TABLE).text(set::NAME, &set.name);
     });
 }
 
@@ -159,6 +201,10 @@ fn new_chain(batch: &mut Batch, chain: &Chain) {
             out.u32(chain::POLICY, ACCEPT).text(chain::TYPE, "nat");
         }
     });
+}
+
+fn new_rules(batch: &mut Batch, chain: &Chain) {
+    chain.rules.iter().for_each(|rule| new_rule(batch, &chain.name, rule));
 }
 
 fn new_rule(batch: &mut Batch, chain: &str, rule: &Rule) {

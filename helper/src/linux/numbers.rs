@@ -23,10 +23,14 @@ pub mod message {
     pub const DELETE_TABLE: u16 = 2;
     pub const NEW_CHAIN: u16 = 3;
     pub const GET_CHAIN: u16 = 4;
+    pub const DELETE_CHAIN: u16 = 5;
     pub const NEW_RULE: u16 = 6;
     pub const GET_RULE: u16 = 7;
+    /// Without a handle: all rules of the chain.
+    pub const DELETE_RULE: u16 = 8;
     pub const NEW_SET: u16 = 9;
     pub const GET_SET: u16 = 10;
+    pub const DELETE_SET: u16 = 11;
     pub const NEW_ELEMENTS: u16 = 12;
     pub const GET_ELEMENTS: u16 = 13;
 }

@@ -16,22 +16,28 @@ use super::{
 #[derive(Default)]
 pub struct Table {
     socket: Option<Socket>,
+    /// What the kernel has; None when it has nothing, or perhaps something else than was wanted.
+    loaded: Option<Script>,
 }
 
 impl Firewall for Table {
     fn replace(&mut self, script: &Script) -> Result<(), FirewallError> {
-        let socket = self.socket()?;
-        clear_the_place(socket)?;
-        socket.commit(encode::replacement(script)).map_err(|error| refusal(socket, &error))?;
-        match readback::difference(socket, script) {
-            Ok(None) => Ok(()),
-            Ok(Some(difference)) => Err(FirewallError::Differs(difference)),
-            Err(error) => Err(FirewallError::Differs(format!("not readable: {error}"))),
+        let socket = open(&mut self.socket)?;
+        match self.loaded.take() {
+            Some(before) => change(socket, &before, script)?,
+            None => create(socket, script)?,
         }
+        match readback::difference(socket, script) {
+            Ok(None) => self.loaded = Some(script.clone()),
+            Ok(Some(difference)) => return Err(FirewallError::Differs(difference)),
+            Err(error) => return Err(FirewallError::Differs(format!("not readable: {error}"))),
+        }
+        Ok(())
     }
 
     /// Closing the socket alone would do it; the explicit way can say what went wrong.
     fn remove(&mut self) -> Result<(), FirewallError> {
+        self.loaded = None;
         let Some(socket) = self.socket.take() else { return Ok(()) };
         match readback::owner(&socket).map_err(|e| unreadable(&e))? {
             Owner::Us => delete(&socket),
@@ -40,17 +46,30 @@ impl Firewall for Table {
     }
 }
 
-impl Table {
-    fn socket(&mut self) -> Result<&Socket, FirewallError> {
-        match &mut self.socket {
-            Some(socket) => Ok(socket),
-            none => {
-                let socket =
-                    Socket::open().map_err(|e| FirewallError::Refused(format!("no nf_tables: {e}")))?;
-                Ok(none.insert(socket))
-            }
+fn open(place: &mut Option<Socket>) -> Result<&Socket, FirewallError> {
+    match place {
+        Some(socket) => Ok(socket),
+        none => {
+            let socket = Socket::open().map_err(|e| FirewallError::Refused(format!("no nf_tables: {e}")))?;
+            Ok(none.insert(socket))
         }
     }
+}
+
+fn create(socket: &Socket, script: &Script) -> Result<(), FirewallError> {
+    clear_the_place(socket)?;
+    commit(socket, encode::creation(script))
+}
+
+/// Refused between the two, it leaves sets that no rule uses, until the table is made anew the next time.
+fn change(socket: &Socket, before: &Script, script: &Script) -> Result<(), FirewallError> {
+    let [sets, rules] = encode::change(before, script);
+    commit(socket, sets)?;
+    commit(socket, rules)
+}
+
+fn commit(socket: &Socket, batch: Batch) -> Result<(), FirewallError> {
+    socket.commit(batch).map_err(|error| refusal(socket, &error))
 }
 
 /// A table of our name without an owner cannot get one. Nobody but a helper makes such tables, and always with
@@ -69,7 +88,7 @@ fn clear_the_place(socket: &Socket) -> Result<(), FirewallError> {
 fn delete(socket: &Socket) -> Result<(), FirewallError> {
     let mut batch = Batch::new();
     encode::delete_table(&mut batch);
-    socket.commit(batch).map_err(|error| refusal(socket, &error))
+    commit(socket, batch)
 }
 
 /// Another helper may have been faster since we looked.

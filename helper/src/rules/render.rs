@@ -96,8 +96,9 @@ fn never_captured(sessions: &[&SessionPlan], sets: &mut Vec<Set>) -> Vec<Rule> {
     for (family, name) in [(Family::V4, "endpoints_v4"), (Family::V6, "endpoints_v6")] {
         let endpoints = endpoints(sessions, family);
         if !endpoints.is_empty() {
-            sets.push(Set { name: name.into(), family, elements: Elements::Endpoints(endpoints) });
-            rules.push(returning([Match::Endpoint(family, name.into())]));
+            let set = Set::named_by_content(name, family, Elements::Endpoints(endpoints));
+            rules.push(returning([Match::Endpoint(family, set.name.clone())]));
+            sets.push(set);
         }
     }
     rules
@@ -138,11 +139,12 @@ fn push_layer(
                 None => continue, // a valid plan has no such route
             },
         };
-        let name = format!("{}_{number}_{who}", chain.name);
+        let label = format!("{}_{number}_{who}", chain.name);
+        let set = Set::named_by_content(&label, layer.family, Elements::Ranges(ranges));
         let mut matches = ports_match(layer.ports);
-        matches.push(Match::Destination(layer.family, name.clone()));
+        matches.push(Match::Destination(layer.family, set.name.clone()));
         chain.rules.push(Rule { matches, verdict });
-        sets.push(Set { name, family: layer.family, elements: Elements::Ranges(ranges) });
+        sets.push(set);
     }
 }
 

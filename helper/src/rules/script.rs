@@ -5,6 +5,7 @@
 
 use std::{
     fmt::{self, Display, Formatter},
+    hash::{Hash, Hasher},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
@@ -22,6 +23,7 @@ pub struct Script {
     pub chains: Vec<Chain>,
 }
 
+/// Equal names mean equal contents, so that a set which is wanted again need not be made again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Set {
     pub name: String,
@@ -29,7 +31,7 @@ pub struct Set {
     pub elements: Elements,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Elements {
     /// First and last address, ascending, disjoint.
     Ranges(Vec<(u128, u128)>),
@@ -92,6 +94,12 @@ pub enum Verdict {
 }
 
 impl Set {
+    pub fn named_by_content(label: &str, family: Family, elements: Elements) -> Self {
+        let mut hasher = Fnv::default();
+        (family, &elements).hash(&mut hasher);
+        Self { name: format!("{label}_{:016x}", hasher.finish()), family, elements }
+    }
+
     /// Ranges or endpoints, as the kernel counts them.
     pub fn len(&self) -> usize {
         match &self.elements {
@@ -102,6 +110,42 @@ impl Set {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// FNV-1a, by words instead of bytes: quick, and the same in every build. Whoever makes two contents of their own
+/// meet gets an error, because the table is read back.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325) // FNV's offset basis
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3); // FNV's prime
+        self.0 ^= self.0 >> 32; // else the upper half of a word reaches only the upper half of the hash
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        self.write_u64(number as u64);
+        self.write_u64((number >> 64) as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

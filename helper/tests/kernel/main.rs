@@ -7,6 +7,7 @@ mod driver;
 mod world;
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::Write,
     net::{SocketAddr, TcpStream},
@@ -139,8 +140,7 @@ fn the_kernel_gets_what_the_text_says() {
                 nft_load(&without_owner(&text));
                 listing()
             });
-            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-            assert_eq!(words(&without_owner(&loaded)), words(&expected));
+            assert_eq!(blocks(&without_owner(&loaded)), blocks(&expected));
         }
     });
 }
@@ -160,6 +160,7 @@ fn connections_that_were_open_before_survive() {
     });
 }
 
+/// Many replacements, because the ways to lose a connection are microseconds long.
 #[test]
 fn nothing_is_missed_and_nothing_torn_while_the_table_is_replaced() {
     in_world(|| {
@@ -179,7 +180,7 @@ fn nothing_is_missed_and_nothing_torn_while_the_table_is_replaced() {
                 greetings
             });
             let mut round = 0;
-            while round < 50 || count.load(Ordering::Relaxed) < 50 {
+            while round < 1000 || count.load(Ordering::Relaxed) < 50 {
                 let exclude: &[&str] = if round % 2 == 0 { &["10.77.0.0/16"] } else { &[] };
                 helper.load(1, plan(&both, exclude, 12300));
                 assert!(open.iter_mut().all(Connection::is_alive), "after replacement {round}");
@@ -404,13 +405,11 @@ fn fifty_thousand_prefixes_load_in_good_time() {
         let mut helper = Helper::start();
         let large =
             Plan { include: (0..50_000u32).map(|i| slash_24(2 * i)).collect(), ..plan(&[], &[], 12300) };
-        for what in ["load", "replacement"] {
-            let start = Instant::now();
-            helper.load(1, large.clone());
-            let took = start.elapsed();
-            println!("{what} of 50 000 prefixes: {took:.0?}");
-            assert!(took < Duration::from_secs(15), "{what}: {took:?}"); // a debug build on a busy machine
-        }
+        let (start, idle) = (Instant::now(), helper.cpu_time());
+        helper.load(1, large);
+        let (took, worked) = (start.elapsed(), helper.cpu_time().checked_sub(idle).unwrap());
+        println!("50 000 prefixes: {took:.0?}, of which the helper and the kernel worked {worked:.0?}");
+        assert!(worked < Duration::from_secs(5), "{worked:?}"); // a debug build
         assert_eq!(reached("10.0.0.1:80"), "tunnel 10.0.0.1:80");
         assert_eq!(reached("10.0.1.1:80"), "outside 10.0.1.1:80");
         assert_eq!(reached("10.0.2.1:80"), "tunnel 10.0.2.1:80");
@@ -461,6 +460,13 @@ fn folder(cgroup: &TemporaryCgroup) -> File {
 
 fn listing() -> String {
     run("nft list table inet ropeway")
+}
+
+/// Sets and chains of a listing in an order of their own (a changed table has its new ones last), spaces made equal.
+fn blocks(listing: &str) -> BTreeSet<String> {
+    let body = listing.split_once('{').unwrap().1.trim_end().strip_suffix('}').unwrap();
+    let blocks = body.split("\n\n").map(|block| block.split_whitespace().collect::<Vec<_>>().join(" "));
+    blocks.filter(|block| !block.is_empty()).collect()
 }
 
 fn nft_load(text: &str) {
