@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     enter,
     files::Folder,
+    needs,
     network::{self, Family, Place},
     processes::{self, Process},
 };
@@ -37,6 +38,7 @@ impl Host {
 
     /// A program that will run here, as root, with this host's home and run-time folders.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
+        needs::check_root()?;
         let mut command = Command::new(program);
         for name in FOREIGN {
             command.env_remove(name);

@@ -24,19 +24,26 @@ const SYSTEM: &[&str] = &["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
 /// Fails with the reason when a lab cannot be made here.
 pub fn check() -> Result<()> {
-    ensure!(
-        is_root(),
-        "The lab is made of network namespaces, and only root may make those: run it with sudo."
-    );
+    check_root()?;
     let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| find(program).is_none()).collect();
     if !missing.is_empty() {
         let programs: Vec<_> = missing.iter().map(|(program, _)| *program).collect();
-        let packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
+        let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
+        packages.dedup();
         bail!("The lab needs {}: apt install {}", programs.join(", "), packages.join(" "));
     }
     ensure!(
         Path::new("/proc/sys/net/ipv6").exists(),
         "The lab needs IPv6, which is switched off in this kernel."
+    );
+    Ok(())
+}
+
+/// Fails with the reason when this process cannot enter or change a lab.
+pub fn check_root() -> Result<()> {
+    ensure!(
+        is_root(),
+        "The lab is made of network namespaces, which only root may make and enter: run it with sudo."
     );
     Ok(())
 }
