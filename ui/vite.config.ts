@@ -10,6 +10,10 @@ export default defineConfig(({ mode }) => ({
   base: './',
   plugins: [svelte(), ...(mode === 'test' ? [svelteTesting()] : [])],
   server: { port: DEV_PORT, strictPort: true },
+  // The app's own policy, so that the tests in a browser find what it would forbid.
+  preview: {
+    headers: { 'Content-Security-Policy': "default-src 'self'; img-src 'self' data:; object-src 'none'" },
+  },
   build: {
     outDir: mode === 'mock' ? 'dist-mock' : 'dist',
     // The oldest engine we run in: WebKitGTK 2.40 and Safari 16.4.

@@ -35,7 +35,9 @@ export function failureOf(error: unknown): Failure {
 }
 
 function isFailure(value: unknown): value is Failure {
-  return typeof value === 'object' && value !== null && 'code' in value && 'title' in value && 'cause' in value;
+  return (
+    typeof value === 'object' && value !== null && 'code' in value && 'title' in value && 'cause' in value
+  );
 }
 
 /** The engine of the app around us; in a plain browser under development, one that pretends. */

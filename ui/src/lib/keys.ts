@@ -15,6 +15,9 @@ export function actionOf(event: KeyboardEvent): Action | undefined {
 
 /** `Ctrl N`, `⌘N`. */
 export function hintOf(action: Action): string {
-  const key = Object.entries(KEYS).find(([, name]) => name === action)?.[0]?.toUpperCase() ?? '';
+  const key =
+    Object.entries(KEYS)
+      .find(([, name]) => name === action)?.[0]
+      ?.toUpperCase() ?? '';
   return isMac ? `⌘${key}` : `Ctrl ${key}`;
 }

@@ -23,7 +23,12 @@ export function sceneOf(status: Status): Scene {
     case 'connecting':
       return { ...held, cabin: 'between', hollow: true };
     case 'connected':
-      return { ...held, rope: status.unverified ? 'dotted' : 'taut', cabin: 'far', hollow: status.unverified };
+      return {
+        ...held,
+        rope: status.unverified ? 'dotted' : 'taut',
+        cabin: 'far',
+        hollow: status.unverified,
+      };
     case 'reconnecting':
       return { ...held, rope: 'dotted' };
     case 'error':

@@ -15,7 +15,8 @@ export function check(profile: Profile): Checked {
 function fields(profile: Profile): Problem[] {
   const problems: Problem[] = [];
   if (!profile.name) problems.push(at('name', 'Give it a name.'));
-  if (!profile.builtIn && /\s/.test(profile.server)) problems.push(at('server', 'A server has no spaces in it.'));
+  if (!profile.builtIn && /\s/.test(profile.server))
+    problems.push(at('server', 'A server has no spaces in it.'));
   if (profile.subnets.length === 0) problems.push(at('subnets', 'Say at least one network.'));
   return problems;
 }
@@ -35,7 +36,13 @@ function judge(field: Field, index: number, typed: string): Judgement {
   return ipv4(field, index, typed, parts, match[2]);
 }
 
-function ipv4(field: Field, index: number, typed: string, parts: string[], bits: string | undefined): Judgement {
+function ipv4(
+  field: Field,
+  index: number,
+  typed: string,
+  parts: string[],
+  bits: string | undefined,
+): Judgement {
   const wrong = parts.find((part) => Number(part) > 255);
   if (wrong !== undefined) {
     const from = typed.indexOf(wrong);

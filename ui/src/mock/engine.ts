@@ -75,6 +75,11 @@ export class MockEngine implements Backend {
     };
   }
 
+  /** How many listen to connections. */
+  get watchers(): number {
+    return [...this.#listeners].filter(({ interest }) => interest.connections).length;
+  }
+
   /** Says something to every listener, as the engine would. */
   say(event: Event): void {
     if (event.type === 'status') this.statuses.set(event.status.profile, event.status);
@@ -141,15 +146,17 @@ export class MockEngine implements Backend {
   }
 
   #up(): ProfileId[] {
-    return [...this.statuses.values()].filter(({ phase }) => phase === 'connected').map(({ profile }) => profile);
+    return [...this.statuses.values()]
+      .filter(({ phase }) => phase === 'connected')
+      .map(({ profile }) => profile);
   }
 
   /** Connections move only while somebody looks. */
   #run(): void {
-    const watched = [...this.#listeners].some(({ interest }) => interest.connections);
     clearInterval(this.#timer);
-    this.#timer = watched
-      ? setInterval(() => this.say({ type: 'connections', delta: this.#traffic.step(this.#up()) }), DELTA)
-      : undefined;
+    this.#timer =
+      this.watchers > 0
+        ? setInterval(() => this.say({ type: 'connections', delta: this.#traffic.step(this.#up()) }), DELTA)
+        : undefined;
   }
 }

@@ -16,7 +16,8 @@ const WORDS: Partial<Record<Code, { title: string; cause: string; detail: string
   'E-PROFILE-FILE': {
     title: '{} cannot be read',
     cause: 'Line 4 is not TOML. Correct the file or remove it.',
-    detail: 'TOML parse error at line 4, column 11\n  |\n4 | subnets = [10.0.0.0/8]\n  |           ^\ninvalid array',
+    detail:
+      'TOML parse error at line 4, column 11\n  |\n4 | subnets = [10.0.0.0/8]\n  |           ^\ninvalid array',
   },
   'E-PROFILE-MISSING': { title: 'There is no profile {}', cause: 'It was removed meanwhile.', detail: '' },
   'E-IMPORT': {

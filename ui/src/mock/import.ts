@@ -14,10 +14,21 @@ export function previewOf(text: string): ImportPreview {
 }
 
 function parse(text: string): ImportedProfile {
-  const words = (text.replaceAll('\\\n', ' ').match(/'[^']*'|\S+/g) ?? []).map((word) => word.replaceAll("'", ''));
-  const profile: Profile = { id: '', name: '', server: '', sshCommand: '', subnets: [], excludes: [], builtIn: false };
+  const words = (text.replaceAll('\\\n', ' ').match(/'[^']*'|\S+/g) ?? []).map((word) =>
+    word.replaceAll("'", ''),
+  );
+  const profile: Profile = {
+    id: '',
+    name: '',
+    server: '',
+    sshCommand: '',
+    subnets: [],
+    excludes: [],
+    builtIn: false,
+  };
   const notes: Note[] = [];
-  const note = (kind: NoteKind, about: string, says: string): number => notes.push({ kind, about, text: says });
+  const note = (kind: NoteKind, about: string, says: string): number =>
+    notes.push({ kind, about, text: says });
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === 'sshuttle') continue;
     if (word === '-r') profile.server = words.shift() ?? '';

@@ -18,7 +18,13 @@ interface Sketch extends Partial<Profile> {
   state: MockState;
 }
 
-const HERE: Sketch = { id: 'this-computer', name: 'This computer', state: 'off', builtIn: true, subnets: ['0/0'] };
+const HERE: Sketch = {
+  id: 'this-computer',
+  name: 'This computer',
+  state: 'off',
+  builtIn: true,
+  subnets: ['0/0'],
+};
 
 const WORK: Sketch[] = [
   {
@@ -29,7 +35,13 @@ const WORK: Sketch[] = [
     subnets: ['10/8', '172.20.0.0/16', 'fd00:20::/32'],
     excludes: ['10.0.7.0/24'],
   },
-  { id: 'staging', name: 'Staging', state: 'blocking', server: 'dev@staging.example.net', subnets: ['10.40.0.0/16', '192.0.2.0/24'] },
+  {
+    id: 'staging',
+    name: 'Staging',
+    state: 'blocking',
+    server: 'dev@staging.example.net',
+    subnets: ['10.40.0.0/16', '192.0.2.0/24'],
+  },
   { id: 'lab', name: 'Lab', state: 'needs-you', server: 'lab.example.org' },
   { id: 'farm', name: 'Build farm', state: 'error', server: 'ci@work.example.org' },
   { id: 'web', name: 'Web host', state: 'degraded', server: 'site@shared.example.com' },
@@ -38,12 +50,21 @@ const WORK: Sketch[] = [
   { id: 'depot', name: 'Depot', state: 'unverified', server: 'depot.example.com' },
   { id: 'yard', name: 'Yard', state: 'connecting', server: 'yard.example.com' },
   { id: 'plant', name: 'Plant', state: 'set-up', server: 'plant.example.com' },
-  { id: 'home', name: 'Home', state: 'off', server: 'me@home.example.com:2222', subnets: ['192.168.40.0/24'] },
+  {
+    id: 'home',
+    name: 'Home',
+    state: 'off',
+    server: 'me@home.example.com:2222',
+    subnets: ['192.168.40.0/24'],
+  },
   HERE,
 ];
 
 const BROKEN: BrokenProfile[] = [
-  { file: '/home/me/.config/ropeway/profiles/old-office.toml', failure: failure('E-PROFILE-FILE', 'old-office.toml') },
+  {
+    file: '/home/me/.config/ropeway/profiles/old-office.toml',
+    failure: failure('E-PROFILE-FILE', 'old-office.toml'),
+  },
 ];
 
 // The scene "work" shows a table that needs a scroll bar, "many" one that would choke a page without windowing.

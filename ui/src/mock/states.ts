@@ -59,10 +59,10 @@ const COURSES: Record<MockState, Course> = {
     sentence: `Everything works, but ${host} answers late.`,
     roundTrip: 900_000,
   }),
-  reconnecting: (host, nets, now) => ({
+  reconnecting: (host, _nets, now) => ({
     phase: 'reconnecting',
-    words: 'Reconnecting (2nd try)',
-    sentence: `Traffic to ${nets} goes its usual way until ${host} answers.`,
+    words: 'Reconnecting (2nd try, in 8 s)',
+    sentence: failure('E-SSH-ENDED', host).cause,
     attempt: 2,
     nextRetry: now + 8000,
     failure: failure('E-SSH-ENDED', host),
@@ -70,7 +70,6 @@ const COURSES: Record<MockState, Course> = {
   blocking: (host, nets, now) => ({
     ...COURSES.reconnecting(host, nets, now),
     blocking: true,
-    words: 'Reconnecting — traffic is held',
     sentence: `Traffic to ${nets} is held, so that nothing leaves by another way.`,
   }),
   waiting: () => ({
@@ -78,8 +77,20 @@ const COURSES: Record<MockState, Course> = {
     words: 'Waiting for network',
     sentence: 'It goes on by itself when this computer is online.',
   }),
-  'needs-you': (host) => ({ phase: 'needs-you', words: 'Needs your code', sentence: `${host} asks for a code.` }),
-  paused: () => ({ phase: 'paused', words: 'Paused, 7 min left', sentence: 'Traffic goes its usual way meanwhile.' }),
-  error: (host) => ({ phase: 'error', words: 'Server refused the key', failure: failure('E-AUTH-KEY', host) }),
+  'needs-you': (host) => ({
+    phase: 'needs-you',
+    words: 'Needs your code',
+    sentence: `${host} asks for a code.`,
+  }),
+  paused: () => ({
+    phase: 'paused',
+    words: 'Paused, 7 min left',
+    sentence: 'Traffic goes its usual way meanwhile.',
+  }),
+  error: (host) => ({
+    phase: 'error',
+    words: `${host} refused your key`,
+    failure: failure('E-AUTH-KEY', host),
+  }),
   'set-up': () => ({ phase: 'set-up', words: 'Set-up not finished', sentence: 'Finish it to connect.' }),
 };

@@ -2,8 +2,32 @@
 
 import type { ConnectionRow, ConnectionState, ConnectionsDelta, ProfileId, Totals } from '../lib/bindings';
 
-const APPS = ['Firefox', 'git', 'psql', 'rsync', 'Code', 'Thunderbird', 'kubectl', 'python3', 'curl', 'node', 'ssh'];
-const HOSTS = ['wiki', 'git', 'db-main', 'backup', 'dev-04', 'mail', 'k8s-api', 'metrics', 'images', 'chat', 'build-07'];
+const APPS = [
+  'Firefox',
+  'git',
+  'psql',
+  'rsync',
+  'Code',
+  'Thunderbird',
+  'kubectl',
+  'python3',
+  'curl',
+  'node',
+  'ssh',
+];
+const HOSTS = [
+  'wiki',
+  'git',
+  'db-main',
+  'backup',
+  'dev-04',
+  'mail',
+  'k8s-api',
+  'metrics',
+  'images',
+  'chat',
+  'build-07',
+];
 const PORTS = [443, 22, 5432, 873, 993, 6443, 9090, 8080];
 const RULES = ['10/8', '172.20.0.0/16', 'fd00:20::/32'];
 const BAD: ConnectionState[] = ['refused', 'unreachable', 'timed-out', 'reset', 'closed'];
@@ -58,7 +82,8 @@ export class Traffic {
       pid: 1000 + this.#pick(30_000),
       address: rule.includes(':') ? `fd00:20::${this.#pick(9999)}` : this.#address(rule),
       port: this.#one(PORTS),
-      host: this.#pick(12) === 0 ? null : `${this.#one(HOSTS)}.${this.#pick(4) === 0 ? 'lab' : 'corp'}.example`,
+      host:
+        this.#pick(12) === 0 ? null : `${this.#one(HOSTS)}.${this.#pick(4) === 0 ? 'lab' : 'corp'}.example`,
       rule,
       up: this.#pick(9_000_000),
       down: this.#pick(600_000_000),
@@ -66,7 +91,13 @@ export class Traffic {
       downRate: quiet ? 0 : this.#pick(500_000),
       opened,
       closed: ended ? opened + this.#pick(60_000) : null,
-      state: ended ? this.#one(BAD) : this.#pick(14) === 0 ? 'opening' : this.#pick(14) === 0 ? 'closing' : 'open',
+      state: ended
+        ? (BAD[this.#rows.size % BAD.length] ?? 'closed')
+        : this.#pick(14) === 0
+          ? 'opening'
+          : this.#pick(14) === 0
+            ? 'closing'
+            : 'open',
     };
   }
 
@@ -91,7 +122,8 @@ export class Traffic {
   #totals(profiles: readonly ProfileId[]): Totals[] {
     return profiles.map((profile) => {
       const rows = [...this.#rows.values()].filter((row) => row.profile === profile);
-      const sum = (part: (row: ConnectionRow) => number): number => rows.reduce((all, row) => all + part(row), 0);
+      const sum = (part: (row: ConnectionRow) => number): number =>
+        rows.reduce((all, row) => all + part(row), 0);
       const active = rows.filter((row) => row.closed === null).length;
       return {
         profile,

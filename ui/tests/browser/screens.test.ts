@@ -29,14 +29,14 @@ const SCREENS: Screen[] = [
   { name: 'error', act: open('farm') },
   { name: 'blocking', act: open('staging') },
   { name: 'connecting', act: open('yard') },
-  { name: 'empty', scene: 'empty', act: async (page) => backTo(page) },
+  { name: 'empty', scene: 'empty', act: async () => undefined },
   { name: 'connections', act: connections },
   { name: 'many', scene: 'many', act: connections },
   {
     name: 'closed',
     act: async (page) => {
       await connections(page);
-      await page.getByText('Closed', { exact: false }).first().click();
+      await page.locator('label', { hasText: 'Closed' }).click();
       await expect(page.locator('[data-state="refused"]').first()).toBeVisible();
     },
   },
@@ -120,13 +120,16 @@ for (const size of SIZES) {
         test(screen.name, async ({ page }) => {
           const errors: string[] = [];
           page.on('pageerror', (error) => errors.push(error.message));
+          page.on('console', (message) => {
+            if (message.text().includes('Content Security Policy')) errors.push(message.text());
+          });
           await page.goto(`/?scene=${screen.scene ?? 'work'}`);
           await page.evaluate((text) => (document.documentElement.style.fontSize = `${text}%`), size.text);
           await page.locator('[data-row]').first().waitFor();
           await screen.act(page);
           await page.mouse.move(0, 0);
-          await page.waitForTimeout(350);
-          await page.screenshot({ path: `test-results/screens/${screen.name}-${scheme}-${size.name}.png` });
+          const path = `test-results/screens/${screen.name}-${scheme}-${size.name}.png`;
+          await page.screenshot({ path, animations: 'disabled' });
           expect(errors).toEqual([]);
           await expectNothingSticksOut(page);
         });
@@ -135,16 +138,13 @@ for (const size of SIZES) {
   }
 }
 
-async function backTo(page: Page): Promise<void> {
-  const list = page.getByTestId('add-profile');
-  if (await list.isVisible()) return;
-}
-
 async function paste(page: Page, text: string): Promise<void> {
   await page.getByTestId('import-text').evaluate((field, text) => {
     const data = new DataTransfer();
     data.setData('text', text);
-    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+    field.dispatchEvent(
+      new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
+    );
   }, text);
 }
 

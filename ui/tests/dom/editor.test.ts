@@ -1,0 +1,166 @@
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { expect, test } from 'vitest';
+
+import { byId, chips, choose, fill, maybe, open, press, profileRow, shortcut, text } from './open';
+
+test('a new profile begins without reproaches, and is saved and chosen', async () => {
+  const engine = await open('empty');
+  await fireEvent.click(byId('empty-add'));
+  expect(document.activeElement).toBe(byId('field-name'));
+  expect(maybe('problem')).toBeNull();
+
+  await fill('field-name', 'Office');
+  await fill('field-server', 'me@office.example.org');
+  await fill('field-ssh-command', "ssh -F '~/my config'");
+  await fill('field-subnets', '10/8 ');
+  // Not finished with Enter: it counts all the same.
+  await fill('field-subnets', 'fd00::/8');
+  await fireEvent.click(byId('save'));
+
+  await waitFor(() => profileRow('office'));
+  expect(engine.profiles[0]).toEqual({
+    id: 'office',
+    name: 'Office',
+    server: 'me@office.example.org',
+    sshCommand: "ssh -F '~/my config'",
+    subnets: ['10/8', 'fd00::/8'],
+    excludes: [],
+    builtIn: false,
+  });
+  expect(profileRow('office').getAttribute('aria-current')).toBe('page');
+  expect(maybe('editor')).toBeNull();
+});
+
+test('what is wrong is said at its field, and its suggestion is taken by a click', async () => {
+  await open('work');
+  await choose('work');
+  await shortcut('e');
+  await fill('field-excludes', '010.1.2.0/24 ');
+  await waitFor(() => expect(byId('problem').dataset.field).toBe('excludes'));
+  expect(text('problem')).toContain('010.1.2.0/24 can be read two ways.');
+  expect(byId('field-excludes').getAttribute('aria-invalid')).toBe('true');
+  expect(byId('field-subnets').getAttribute('aria-invalid')).toBe('false');
+
+  await fireEvent.click(byId('suggestion'));
+  expect(chips('field-excludes')).toEqual(['10.0.7.0/24', '10.1.2.0/24']);
+  await waitFor(() => expect(maybe('problem')).toBeNull());
+});
+
+test('a chip shows what was typed and what it means, and the wrong part of it', async () => {
+  await open('work');
+  await choose('work');
+  await shortcut('e');
+  await waitFor(() => expect(document.body.textContent).toContain('16,777,216 addresses'));
+  await fill('field-subnets', '10.300.0.0/16 ');
+  await waitFor(() => expect(document.querySelector('u')?.textContent).toBe('300'));
+});
+
+test('Save can be pressed at any time and then says what is left to do', async () => {
+  const engine = await open('empty');
+  await shortcut('n');
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect(screen.getAllByTestId('problem')).toHaveLength(2));
+  await waitFor(() => expect(document.activeElement).toBe(byId('field-name')));
+  expect(engine.profiles).toHaveLength(1);
+  expect(document.body.textContent).toContain('2 fields need you');
+});
+
+test('the answer to an older question never covers a newer one', async () => {
+  const engine = await open('empty');
+  const answers: (() => void)[] = [];
+  const asked = engine.command.bind(engine);
+  engine.command = (command) =>
+    command.type !== 'check'
+      ? asked(command)
+      : new Promise((resolve) => answers.push(() => resolve(asked(command))));
+  await shortcut('n');
+  await fill('field-name', 'x');
+  await waitFor(() => expect(answers).toHaveLength(2));
+  await fill('field-subnets', 'nonsense ');
+  await waitFor(() => expect(answers).toHaveLength(3));
+  answers[2]?.();
+  await waitFor(() => expect(text('problem')).toContain('nonsense'));
+  answers[1]?.();
+  answers[0]?.();
+  await Promise.resolve();
+  expect(text('problem')).toContain('nonsense');
+});
+
+test('Esc asks before it throws away what was typed, and only then', async () => {
+  await open('work');
+  await choose('work');
+  await shortcut('e');
+  await press('Escape');
+  expect(maybe('editor')).toBeNull();
+
+  await shortcut('e');
+  await fill('field-name', 'Workshop');
+  await press('Escape');
+  expect(screen.getByRole('alertdialog').textContent).toContain('Workshop is not saved');
+  await fireEvent.click(byId('refuse'));
+  expect((byId('field-name') as HTMLInputElement).value).toBe('Workshop');
+  await press('Escape');
+  await fireEvent.click(byId('confirm'));
+  expect(maybe('editor')).toBeNull();
+});
+
+test('another profile is not opened over what was typed', async () => {
+  await open('work');
+  await choose('work');
+  await shortcut('e');
+  await fill('field-name', 'Workshop');
+  await choose('home');
+  expect(byId('editor')).toBeTruthy();
+  await fireEvent.click(byId('confirm'));
+  await waitFor(() => expect(profileRow('home').getAttribute('aria-current')).toBe('page'));
+});
+
+test('deleting asks, says that the tunnel ends, and removes it', async () => {
+  const engine = await open('work');
+  await choose('work');
+  await shortcut('e');
+  await fireEvent.click(byId('delete'));
+  expect(screen.getByRole('alertdialog').textContent).toContain('its tunnel is ended first');
+  await fireEvent.click(byId('refuse'));
+  expect(engine.asked.some(({ type }) => type === 'delete')).toBe(false);
+
+  await fireEvent.click(byId('delete'));
+  await fireEvent.click(byId('confirm'));
+  expect(engine.asked).toContainEqual({ type: 'delete', profile: 'work' });
+  await waitFor(() => expect(document.querySelector('[data-profile="work"]')).toBeNull());
+  expect(maybe('editor')).toBeNull();
+});
+
+test('of the built-in profile only the networks can be changed', async () => {
+  const engine = await open('empty');
+  await choose('this-computer');
+  await shortcut('e');
+  expect([maybe('field-name'), maybe('field-server'), maybe('delete')]).toEqual([null, null, null]);
+  await fill('field-subnets', '192.0.2.0/24 ');
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect(engine.profiles[0]?.subnets).toEqual(['0/0', '192.0.2.0/24']));
+  expect(engine.profiles[0]).toMatchObject({ id: 'this-computer', builtIn: true, name: 'This computer' });
+});
+
+test('Backspace in the empty field takes the last chip back', async () => {
+  await open('work');
+  await choose('work');
+  await shortcut('e');
+  await press('Backspace', byId('field-excludes'));
+  expect(chips('field-excludes')).toEqual([]);
+  expect((byId('field-excludes') as HTMLInputElement).value).toBe('10.0.7.0/24');
+  await press('Enter', byId('field-excludes'));
+  expect(chips('field-excludes')).toEqual(['10.0.7.0/24']);
+  expect((byId('field-excludes') as HTMLInputElement).value).toBe('');
+});
+
+test('a profile that cannot be saved says why and keeps what was typed', async () => {
+  const engine = await open('work');
+  await choose('work');
+  await shortcut('e');
+  await fill('field-name', 'Workshop');
+  engine.command = () => Promise.reject(new Error('disk full'));
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect(text('command-failure')).toContain('disk full'));
+  expect((byId('field-name') as HTMLInputElement).value).toBe('Workshop');
+});
