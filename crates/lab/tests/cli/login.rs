@@ -55,6 +55,14 @@ fn a_server_that_is_this_machine_is_noticed_before_any_rule_is_loaded() {
 }
 
 #[test]
+fn a_second_ropeway_is_told_that_the_helper_is_busy_and_harms_nobody() {
+    let Some(lab) = lab_or_skip("busy") else { return };
+    let _first = tunnel(&lab);
+    assert_fails(&lab, "server", &["198.51.100.1/32"], "E-HELPER-BUSY");
+    assert_works(&lab, Family::V4);
+}
+
+#[test]
 fn a_bad_subnet_is_told_before_anybody_signs_in() {
     let Some(lab) = lab_or_skip("subnet") else { return };
     for bad in ["10.0.0.0/40", "10.0.0.300", "::/129", "10.0.0.0/8:99999", "nonsense/8"] {
