@@ -23,7 +23,7 @@ pub fn start() -> Result<(UnixStream, u32), StartError> {
 }
 
 #[derive(Default)]
-pub struct Table;
+pub struct Table {}
 
 impl Firewall for Table {
     fn replace(&mut self, _: &Script) -> Result<(), FirewallError> {

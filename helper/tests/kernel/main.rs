@@ -221,12 +221,15 @@ fn unloading_one_session_keeps_the_other_and_the_last_takes_the_table() {
 #[test]
 fn however_the_helper_ends_the_table_goes() {
     in_world(|| {
+        listen("tunnel", 12300);
         for name in ["hang-up", "SIGTERM", "SIGKILL"] {
             let mut helper = Helper::start();
             helper.load(1, plan(&["10.0.0.0/8"], &[], 12300));
             helper.signal(Signal::SIGINT).signal(Signal::SIGHUP); // meant for the client
             helper.load(1, plan(&["10.0.0.0/9"], &[], 12300));
             assert!(table_exists(), "{name}");
+            let mut through = Connection::open("10.1.2.3:80");
+            assert_eq!(through.greeting, "tunnel 10.1.2.3:80");
             match name {
                 "hang-up" => assert!(helper.hang_up().ended().success()),
                 "SIGTERM" => assert!(helper.signal(Signal::SIGTERM).ended().success()),
@@ -234,6 +237,7 @@ fn however_the_helper_ends_the_table_goes() {
             }
             table_goes_soon();
             assert_eq!(reached("10.1.2.3:80"), "outside 10.1.2.3:80", "{name}");
+            assert!(!through.is_alive(), "{name}");
         }
     });
 }
@@ -253,6 +257,28 @@ fn a_second_helper_is_told_that_it_is_the_second() {
         let mut third = Helper::start();
         first.hang_up().ended();
         third.load(1, plan(&["10.0.0.0/8"], &[], 12310));
+    });
+}
+
+/// Both look, see nothing, and load; the kernel lets one of them.
+#[test]
+fn of_two_that_load_at_once_one_is_told() {
+    in_world(|| {
+        for _ in 0..10 {
+            let mut helpers = [Helper::start(), Helper::start()];
+            let codes = thread::scope(|scope| {
+                let load = |helper| {
+                    let request =
+                        Request::Load { session: SessionId(1), plan: plan(&["10.0.0.0/8"], &[], 12300) };
+                    scope.spawn(move || code(&Helper::ask(helper, &request, None)))
+                };
+                helpers.each_mut().map(load).map(|thread| thread.join().unwrap())
+            });
+            assert!(
+                [[None, Some(HelperCode::Busy)], [Some(HelperCode::Busy), None]].contains(&codes),
+                "{codes:?}"
+            );
+        }
     });
 }
 
