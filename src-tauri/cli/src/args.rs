@@ -31,7 +31,7 @@ pub struct Run {
     /// What does not go through; may be given more than once
     #[arg(short = 'x', long, value_name = "SUBNET")]
     pub exclude: Vec<String>,
-    /// What goes through, such as 10/8, 192.168.1.0/24:443, 0/0 or ::/0
+    /// What goes through: 10/8, 192.168.1.0/24:443, 0/0 for all of IPv4
     #[arg(required = true, value_name = "SUBNET")]
     pub subnets: Vec<String>,
 }

@@ -37,6 +37,8 @@ impl Cgroup {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
+        // something else may be mounted over the tree that the kernel's list of mounts still names
+        open_procs(&folder).inspect_err(|_| drop(fs::remove_dir(&folder)))?;
         let handle =
             OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(&folder)?;
         Ok(Self { folder, handle: handle.into() })
