@@ -128,7 +128,7 @@ impl Connection {
     pub fn send_room(&mut self, id: StreamId) -> usize {
         match self.streams.get(id.0) {
             Some(stream) if stream.ours == Direction::Running => {
-                stream.wants_room = stream.outgoing.room() == 0;
+                stream.wants_room |= stream.outgoing.room() == 0;
                 stream.outgoing.room()
             }
             _ => 0,

@@ -12,6 +12,8 @@
 //! under way, `window` how much a reader promises to take. Sockets, files, tasks and the meaning of a control message
 //! have no place here.
 
+#![warn(missing_docs)]
+
 mod connection;
 mod datagram;
 mod decoder;
@@ -58,6 +60,7 @@ const STREAM_WINDOW: u32 = 2 * IN_FLIGHT as u32;
 /// Limits of one connection; `Config::new` gives the product's values.
 #[derive(Debug, Clone, Copy)]
 pub struct Config {
+    /// Which end this is.
     pub role: Role,
     /// Most numbered bytes written to the pipe and not acknowledged by the peer.
     pub in_flight_limit: usize,
@@ -107,8 +110,11 @@ pub struct StreamId(pub u32);
 pub enum Reason {
     /// The target answered with RST.
     Refused,
+    /// The target's network says that the host is not there.
     HostUnreachable,
+    /// The server has no route.
     NetworkUnreachable,
+    /// Nobody answered.
     TimedOut,
     /// The server forbids it (EACCES, EPERM, administratively prohibited).
     Prohibited,
@@ -122,8 +128,9 @@ pub enum Reason {
 
 /// What happened; drained with [`Connection::next_event`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "a variant's sentence explains its fields")]
 pub enum Event {
-    /// The peer's Hello arrived. Streams may be opened before.
+    /// The peer's Hello arrived. Streams may be opened before; nothing of theirs is sent before.
     Ready,
     /// Agent: the client wants a connection to `target`; answer with `accept` or `refuse`. What the user's program says
     /// first may follow before the answer, as `Data` and even `Eof`.

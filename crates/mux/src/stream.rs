@@ -17,6 +17,9 @@ use crate::{
 /// descriptor and 4 KiB of credit at each end.
 pub(crate) const MAX_STREAMS: usize = 16 << 10;
 
+/// Places for streams that are kept for the next burst: 200 KB.
+const WORTH_SHRINKING: usize = 1 << 10;
+
 /// How far the opening has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -179,7 +182,7 @@ impl Streams {
     pub(crate) fn remove(&mut self, id: u32) -> Option<Stream> {
         let stream = self.living.remove(&id);
         // Give memory back after a burst; each shrinking is paid for by the removals before it.
-        if self.living.len() * 8 < self.living.capacity() {
+        if self.living.capacity() > WORTH_SHRINKING && self.living.len() * 8 < self.living.capacity() {
             self.living.shrink_to(self.living.len() * 2);
         }
         stream

@@ -1,6 +1,6 @@
 //! Who waits for whom.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ropeway_mux::StreamId;
 
 use crate::{
@@ -80,6 +80,25 @@ fn a_keystroke_waits_for_nobody_however_many_are_busy() {
         let ahead = most_ahead_of_a_keystroke(bulk, &link);
         assert!(ahead <= 2 * (16 << 10), "{ahead} bytes ahead with {bulk} busy streams");
     }
+}
+
+#[test]
+fn a_keystroke_does_not_wait_for_an_acknowledgement() {
+    let mut pair = Pair::new(&Link { buffer: 4 << 20, ..Link::new(20, 100) });
+    let keys = pair.open(Program::default());
+    for _ in 0..3 {
+        pair.open(Program { to_send: 1 << 30, ..Program::default() });
+    }
+    pair.drive_for(2_000);
+    let mut out = BytesMut::new();
+    assert_eq!(
+        pair.client.mux.transmit(&mut out, 1 << 20, pair.now),
+        0,
+        "bulk has filled its part of the limit"
+    );
+    pair.client.run(keys, Program { to_send: 1, ..Program::default() });
+    pair.client.mux.transmit(&mut out, 1 << 20, pair.now);
+    assert_eq!(out.len(), crate::wire::data(1, b"x").len());
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Bounds that hold whatever the programs and the other end do.
 
-use ropeway_mux::{Config, Event, Reason};
+use bytes::BytesMut;
+use ropeway_mux::{Config, Connection, Event, Micros, Reason, Role, StreamId};
 
 use crate::{
     link::Link,
     pair::{Answer, Pair, Program},
+    wire,
 };
 
 #[test]
@@ -79,16 +81,71 @@ fn more_streams_than_the_limit_are_refused_at_home() {
 }
 
 #[test]
+fn unread_bytes_count_until_they_are_read_though_both_ends_have_finished() {
+    let mut pair = Pair::new(&Link::new(100, 1));
+    pair.agent.serve = |_| Program { finishes: true, ..Program::stopped() };
+    let id = pair.open(Program::sends(100_000));
+    pair.drive();
+    assert!(pair.agent.program(id).eof && pair.client.program(id).eof);
+    assert_eq!((pair.agent.mux.stats().unread, pair.agent.mux.stats().streams), (100_000, 1));
+    pair.agent.read_on(id);
+    assert_eq!((pair.agent.mux.stats().unread, pair.agent.mux.stats().streams), (0, 0));
+}
+
+/// What `mux` writes now.
+fn transmitted(mux: &mut Connection) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    while mux.transmit(&mut out, 1 << 20, Micros(0)) > 0 {}
+    out.to_vec()
+}
+
+#[test]
+fn a_window_that_rises_twice_before_it_can_be_said_is_said_once() {
+    let mut agent = Connection::new(Config::new(Role::Agent));
+    agent.receive(&[wire::hello(), wire::open(1, 0)].concat(), Micros(0)).expect("an honest client");
+    agent.accept(StreamId(1));
+    transmitted(&mut agent);
+    for _ in 0..40 {
+        agent.receive(&wire::data(1, &[0; 16 << 10]), Micros(0)).expect("there is credit");
+        agent.consumed(StreamId(1), 16 << 10);
+    }
+    let acknowledgement = wire::frame(wire::ACK, &[&wire::varint(agent.stats().received), &[0; 4]]);
+    // 640 KiB in: at 128 it doubled to 512, at 384 to 1024, so the limit is 384 + 1024 KiB.
+    let window = wire::frame(wire::WINDOW, &[&[1], &wire::varint(1408 << 10)]);
+    assert_eq!(transmitted(&mut agent), [acknowledgement, window].concat());
+}
+
+#[test]
+fn writable_means_at_least_half_a_frame() {
+    let mut client = Connection::new(Config::new(Role::Client));
+    client.receive(&wire::agent_greeting(), Micros(0)).expect("an honest agent");
+    let id = client.open(crate::pair::target());
+    client.send(id, vec![0; 16 << 10].into());
+    assert_eq!(client.send_room(id), 0);
+    let mut told = Vec::new();
+    for limit in [4 << 10, 6 << 10, 8 << 10, 10 << 10] {
+        transmitted(&mut client);
+        let credit = wire::frame(wire::WINDOW, &[&[1], &wire::varint(limit)]);
+        client.receive(&credit, Micros(0)).expect("an honest agent");
+        transmitted(&mut client);
+        let writable =
+            std::iter::from_fn(|| client.next_event()).any(|event| event == Event::Writable { id });
+        told.push((writable, client.send_room(id)));
+    }
+    assert_eq!(told, [(false, 4 << 10), (false, 6 << 10), (true, 8 << 10), (false, 10 << 10)]);
+}
+
+#[test]
 fn a_program_that_opens_and_resets_for_ever_is_bounded_while_the_pipe_stands_still() {
     let mut pair = Pair::new(&Link::new(1, 1));
     pair.agent.answer = Answer::Wait;
     pair.drive();
-    for _ in 0..200_000 {
+    for _ in 0..400_000 {
         let id = pair.open(Program { to_send: 100, ..Program::default() });
         pair.client.mux.reset(id, Reason::Reset);
         pair.client.programs.clear();
         while pair.client.mux.next_event().is_some() {}
     }
     let stats = pair.client.mux.stats();
-    assert!(stats.streams == 0 && stats.buffered < 2 << 20, "{stats:?}");
+    assert!(stats.streams == 0 && stats.buffered < 1 << 20, "{stats:?}");
 }
