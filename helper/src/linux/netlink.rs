@@ -214,7 +214,7 @@ impl Socket {
                 match answer.kind {
                     ERROR => return answer.error().map_or(Ok(()), |errno| Err(errno.into())),
                     DONE if interrupted => return Err(io::ErrorKind::Interrupted.into()),
-                    DONE => return Ok(()),
+                    DONE => return answer.error().map_or(Ok(()), |errno| Err(errno.into())),
                     _ => each(&answer),
                 }
             }
@@ -275,10 +275,10 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// What went wrong, in an error message; an acknowledgement has nothing.
+    /// What went wrong, in an error message or at the end of a list; an acknowledgement has nothing.
     fn error(&self) -> Option<Errno> {
         let code = i32::from_ne_bytes(self.body.first_chunk().copied()?);
-        (self.kind == ERROR && code != 0).then(|| Errno::from_raw(-code))
+        ([ERROR, DONE].contains(&self.kind) && code < 0).then(|| Errno::from_raw(-code))
     }
 
     pub fn attribute(&self, kind: u16) -> Option<&'a [u8]> {
