@@ -2,9 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    fs,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -16,12 +15,16 @@ use tokio::task::JoinHandle;
 
 use crate::{
     agents::Agents,
-    api::{BrokenProfile, Code, Command, Event, Failure, Interest, Phase, Profile, ProfileId, Reply, Status},
+    api::{
+        BrokenProfile, Code, Command, Event, Failure, Field, Interest, Phase, Problem, Profile, ProfileId,
+        Reply, Status,
+    },
     helper::Helper,
     hub::{Hub, Subscription},
     import,
     live::{Feed, Table},
     profile::{self, Store},
+    runtime,
     session::{tunnel::Tunnel, up::Context},
     setup::Setup,
     sys::descriptors,
@@ -56,7 +59,7 @@ impl Engine {
     /// Reads the profiles; connects nothing. Never fails because of a bad file: that becomes a `BrokenProfile`.
     pub fn start(setup: Setup) -> Result<Self, Failure> {
         descriptors::raise_limit();
-        let runtime = runtime_folder(&setup.runtime).map_err(|error| {
+        let runtime = runtime::folder(&setup.runtime).map_err(|error| {
             Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
         })?;
         let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
@@ -257,44 +260,19 @@ fn is_on(tunnel: &Tunnel) -> bool {
     tunnel.status().phase != Phase::Off
 }
 
-fn invalid(profile: &Profile, problems: &[crate::api::Problem]) -> Failure {
-    let first = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
-    Failure::new(Code::ProfileInvalid, &profile.name, first)
+fn invalid(profile: &Profile, problems: &[Problem]) -> Failure {
+    let lines: Vec<String> = problems.iter().map(|problem| line(profile, problem)).collect();
+    Failure::new(Code::ProfileInvalid, &profile.name, lines.join("\n"))
 }
 
-/// A folder of this process, 0700. Those of processes that are gone are cleared away. A socket's path may have 107
-/// bytes, of which ssh wants 18 for a name of its own: where the usual place is too deep, the temporary folder serves.
-fn runtime_folder(usual: &Path) -> io::Result<PathBuf> {
-    const LONGEST: usize = 107 - 18 - "/4294967295/4294967295.ssh".len();
-    let short = std::env::temp_dir().join(format!("ropeway-{}", nix::unistd::getuid()));
-    let parent = if usual.as_os_str().len() <= LONGEST { usual } else { &short };
-    let mut private = fs::DirBuilder::new();
-    private.recursive(true).mode(0o700).create(parent)?;
-    own(parent)?;
-    clear_stale(parent);
-    let folder = parent.join(std::process::id().to_string());
-    private.create(&folder)?;
-    Ok(folder)
-}
-
-/// In a shared temporary folder anybody could have made it before us.
-fn own(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let data = fs::symlink_metadata(folder)?;
-    if !data.is_dir() || data.uid() != nix::unistd::geteuid().as_raw() || data.mode() & 0o077 != 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder is not ours alone"));
-    }
-    Ok(())
-}
-
-fn clear_stale(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        let gone = |pid| {
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH)
-        };
-        if pid.is_some_and(gone) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
+/// `10/40: The width goes up to 32 here.`
+fn line(profile: &Profile, problem: &Problem) -> String {
+    let entry = match problem.field {
+        Field::Name => Some(&profile.name),
+        Field::Server => Some(&profile.server),
+        Field::SshCommand => Some(&profile.ssh_command),
+        Field::Subnets => problem.index.and_then(|index| profile.subnets.get(index as usize)),
+        Field::Excludes => problem.index.and_then(|index| profile.excludes.get(index as usize)),
+    };
+    entry.map_or_else(|| problem.message.clone(), |entry| format!("{entry}: {}", problem.message))
 }

@@ -16,6 +16,7 @@ mod listen;
 mod live;
 pub mod profile;
 mod routes;
+mod runtime;
 mod session;
 mod setup;
 mod spelling;

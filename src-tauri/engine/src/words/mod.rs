@@ -133,7 +133,7 @@ pub fn of(code: Code) -> Words {
         ),
         Code::ProfileInvalid => words(
             "The profile {} is not ready to use.",
-            "Something in it is missing or misspelt. Open it, correct what is marked, and save it.",
+            "Something in it is missing or misspelt; the details say what.",
         ),
         Code::ProfileFile => words(
             "{} cannot be read as a profile.",
