@@ -105,15 +105,18 @@ const SCREENS: Screen[] = [
   },
 ];
 
-const SIZES = [
-  { name: '1100', width: 1100, height: 720, text: 100 },
-  { name: '380', width: 380, height: 520, text: 100 },
-  { name: '1100-text200', width: 1100, height: 720, text: 200 },
-  { name: '380-text200', width: 380, height: 520, text: 200 },
+type Scheme = 'light' | 'dark';
+
+// The size of text moves things and the scheme does not: large text is looked at in one of them.
+const SIZES: { name: string; width: number; height: number; text: number; schemes: Scheme[] }[] = [
+  { name: '1100', width: 1100, height: 720, text: 100, schemes: ['light', 'dark'] },
+  { name: '380', width: 380, height: 520, text: 100, schemes: ['light', 'dark'] },
+  { name: '1100-text200', width: 1100, height: 720, text: 200, schemes: ['light'] },
+  { name: '380-text200', width: 380, height: 520, text: 200, schemes: ['dark'] },
 ];
 
 for (const size of SIZES) {
-  for (const scheme of ['light', 'dark'] as const) {
+  for (const scheme of size.schemes) {
     test.describe(`${size.name} ${scheme}`, () => {
       test.use({ viewport: { width: size.width, height: size.height }, colorScheme: scheme });
       for (const screen of SCREENS) {
