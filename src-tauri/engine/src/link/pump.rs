@@ -123,7 +123,10 @@ impl Shared {
     fn fill(&self, output: &mut BytesMut) -> Option<Micros> {
         let now = self.now();
         let mut state = self.state();
-        while output.len() < OUTPUT && state.mux.transmit(output, OUTPUT - output.len(), now) > 0 {}
+        // what leaves makes room, and the streams that waited for it must hear that
+        while output.len() < OUTPUT && state.mux.transmit(output, OUTPUT - output.len(), now) > 0 {
+            state.dispatch();
+        }
         state.mux.next_deadline()
     }
 

@@ -172,3 +172,40 @@ async fn what_is_no_agent_ends_with_the_reason() {
         () = chatter => unreachable!(),
     }
 }
+
+/// A stream that waited for room is woken by what leaves, not by what arrives: else an upload moves one frame for each
+/// round trip.
+#[tokio::test]
+async fn an_upload_does_not_wait_for_answers() {
+    const ENOUGH: usize = 200_000;
+    let (ours, mut theirs) = duplex(1 << 16);
+    let link = Link::new();
+    let (from, to) = tokio::io::split(ours);
+    let stream = link.open(target(80));
+    let silent = async {
+        let mut mux = Connection::new(Config::new(Role::Agent));
+        let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
+        while mux.stats().streams == 0 {
+            mux.transmit(&mut output, 1 << 16, Micros(0));
+            theirs.write_all(&output.split()).await.unwrap();
+            theirs.read_buf(&mut input).await.unwrap();
+            mux.receive(&input.split(), Micros(0)).unwrap();
+        }
+        while let Some(event) = mux.next_event() {
+            if let Event::Incoming { id, .. } = event {
+                mux.accept(id);
+            }
+        }
+        mux.transmit(&mut output, 1 << 16, Micros(0));
+        theirs.write_all(&output).await.unwrap();
+        // and nothing more
+        let (mut read, mut buffer) = (0, vec![0; 1 << 16]);
+        while read < ENOUGH {
+            read += theirs.read(&mut buffer).await.unwrap();
+        }
+    };
+    // tasks of their own: woken for nothing but what they wait for
+    tokio::spawn(async move { write_all(&stream, Bytes::from(vec![0; 2 * ENOUGH])).await });
+    tokio::spawn(async move { link.run(from, to, b"").await });
+    timeout(PATIENCE, silent).await.expect("the whole window arrives though nothing is answered");
+}

@@ -6,6 +6,7 @@ use ropeway_helper_api::Capture;
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::mpsc,
     task::JoinSet,
     time::sleep,
 };
@@ -38,6 +39,9 @@ pub struct Service {
     /// Processes whose connections go direct, where no cgroup rule lets them pass: ssh and what it has started.
     pub family: Vec<u32>,
     pub diagnostics: Option<Diagnostics>,
+    /// Held by the service and so by every connection: when all are closed, the receiver is told.
+    #[expect(dead_code, reason = "only its end is of interest")]
+    pub alive: mpsc::Sender<()>,
 }
 
 /// What to do with a connection.

@@ -11,7 +11,10 @@ use std::{
 
 use ropeway_helper_api::{Capture, SessionId};
 use tokio::{
-    sync::{Notify, mpsc::UnboundedSender},
+    sync::{
+        Notify,
+        mpsc::{self, UnboundedSender},
+    },
     task::spawn_blocking,
     time::timeout,
 };
@@ -38,6 +41,9 @@ const FIRST_WORD: Duration = Duration::from_secs(20);
 
 /// When the agent's channel ends, the login may be ending too, and is then the reason; it is noticed this much later.
 const LOGIN_FOLLOWS: Duration = Duration::from_millis(500);
+
+/// Closing a socket takes microseconds; a machine that swaps may need longer, but nobody should wait for it.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// What an attempt works with.
 pub struct Context {
@@ -78,6 +84,8 @@ pub async fn attempt(
         failure = build_up(context, &mut parts, tell) => Err(failure),
         () = cancel.notified() => Ok(()),
     };
+    // the rules go last: without them a program would not hear that its connection is cut
+    parts.close_connections().await;
     context.helper.unload(context.session).await;
     parts.take_down().await;
     result
@@ -89,9 +97,17 @@ struct Parts {
     cgroup: Option<Cgroup>,
     login: Option<Login>,
     channel: Option<Channel>,
+    /// Ends when the last captured connection is closed.
+    connections: Option<mpsc::Receiver<()>>,
 }
 
 impl Parts {
+    async fn close_connections(&mut self) {
+        if let Some(mut open) = self.connections.take() {
+            let _ = timeout(CLOSING, open.recv()).await;
+        }
+    }
+
     async fn take_down(self) {
         if let Some(channel) = self.channel {
             channel.end().await;
@@ -181,12 +197,14 @@ async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Prog
         return Failure::new(Code::Internal, context.subject(), "no agent to talk to");
     };
     let link = Link::new();
+    let (alive, connections) = mpsc::channel(1);
+    parts.connections = Some(connections);
     let family: Vec<u32> = if parts.cgroup.is_some() { vec![] } else { login.pid().into_iter().collect() };
     let pump = link.run(&mut channel.output, &mut channel.input, &channel.first);
     let ended = tokio::select! {
         end = pump => end,
         failure = login.ended() => return failure,
-        failure = carry(context, &link, parts.cgroup.as_ref(), family, tell) => return failure,
+        failure = carry(context, &link, parts.cgroup.as_ref(), Listening { family, alive }, tell) => return failure,
     };
     match timeout(LOGIN_FOLLOWS, login.ended()).await {
         Ok(failure) if context.parsed.server.is_some() => failure,
@@ -194,11 +212,17 @@ async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Prog
     }
 }
 
+/// What the listeners need to know of the attempt.
+struct Listening {
+    family: Vec<u32>,
+    alive: mpsc::Sender<()>,
+}
+
 async fn carry(
     context: &Context,
     link: &Link,
     cgroup: Option<&Cgroup>,
-    family: Vec<u32>,
+    listening: Listening,
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let capture = capture();
@@ -221,7 +245,8 @@ async fn carry(
         table: context.table.clone(),
         helper: context.helper.clone(),
         capture,
-        family,
+        family: listening.family,
+        alive: listening.alive,
         diagnostics: Diagnostics::open().ok(),
     });
     tokio::select! {
