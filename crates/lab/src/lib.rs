@@ -26,6 +26,7 @@ pub mod bench;
 pub mod harness;
 pub mod serve;
 pub mod stream;
+pub mod window;
 
 pub use host::Host;
 pub use lab::{Info, Lab};
