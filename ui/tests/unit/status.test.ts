@@ -37,7 +37,7 @@ test('every state has a shape of its own, and the drawing of it exists', () => {
   expect(new Set(shapes).size).toBe(STATES.length);
   const sprite = readFileSync('src/components/controls/Sprite.svelte', 'utf8');
   const drawings = shapes.map(
-    (shape) => new RegExp(`<symbol id="s-${shape}"[^>]*>(.*?)</symbol>`).exec(sprite)?.[1],
+    (shape) => new RegExp(`<symbol id="s-${shape}"[^>]*>(.*?)</symbol>`, 's').exec(sprite)?.[1],
   );
   expect(drawings).not.toContain(undefined);
   expect(new Set(drawings).size).toBe(STATES.length);
