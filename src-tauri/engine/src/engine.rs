@@ -23,6 +23,7 @@ use crate::{
     hub::{Hub, Subscription},
     import,
     live::{Feed, Table},
+    ours::Ours,
     profile::{self, Store},
     runtime,
     session::{tunnel::Tunnel, up::Context},
@@ -42,6 +43,7 @@ struct Inner {
     table: Arc<Table>,
     helper: Arc<Helper>,
     agents: Arc<Agents>,
+    ours: Arc<Ours>,
     runtime: PathBuf,
     sessions: AtomicU32,
     feed: JoinHandle<()>,
@@ -70,6 +72,7 @@ impl Engine {
             table,
             helper: Arc::new(Helper::new(setup.helper)),
             agents: Arc::new(Agents::find(&setup.agents)),
+            ours: Arc::default(),
             runtime,
             sessions: AtomicU32::new(1),
             feed: tokio::spawn(feed.run()),
@@ -231,6 +234,7 @@ impl Inner {
             helper: self.helper.clone(),
             table: self.table.clone(),
             agents: self.agents.clone(),
+            ours: self.ours.clone(),
             runtime: self.runtime.clone(),
         })
     }

@@ -19,7 +19,7 @@ use nix::{
         signal::{SigHandler, Signal, kill, signal},
         wait::{WaitPidFlag, waitpid},
     },
-    unistd::Pid,
+    unistd::{Pid, getppid},
 };
 
 use crate::sys::{apps, cgroup};
@@ -56,18 +56,19 @@ pub fn enter(command: &mut Command, cgroup: &Path) -> io::Result<()> {
 }
 
 fn watch(cgroup: Option<&Path>, program: &[OsString]) -> i32 {
+    let engine = getppid();
     stay(SigHandler::SigIgn);
     adopt_orphans();
     let Some((name, args)) = program.split_first() else {
         wait_for_the_engine();
-        clear(cgroup);
+        clear(cgroup, engine);
         return 0;
     };
     match start(cgroup, name, args) {
-        Ok(child) => accompany(child, cgroup),
+        Ok(child) => accompany(child, cgroup, engine),
         Err(error) => {
             eprintln!("{}: {error}", name.to_string_lossy());
-            clear(cgroup);
+            clear(cgroup, engine);
             127
         }
     }
@@ -99,7 +100,7 @@ fn stay(handler: SigHandler) {
 }
 
 /// Until the program or the engine ends, whichever is first.
-fn accompany(mut child: Child, cgroup: Option<&Path>) -> i32 {
+fn accompany(mut child: Child, cgroup: Option<&Path>, engine: Pid) -> i32 {
     let pid = Pid::from_raw(child.id() as i32);
     let folder = cgroup.map(Path::to_owned);
     thread::spawn(move || {
@@ -109,11 +110,11 @@ fn accompany(mut child: Child, cgroup: Option<&Path>) -> i32 {
         let _ = kill(pid, Signal::SIGKILL);
         // `accompany` ends the process as soon as the program is gone; this is for one that cannot even be killed
         thread::sleep(GOODBYE);
-        clear(folder.as_deref());
+        clear(folder.as_deref(), engine);
         exit(1);
     });
     let status = child.wait();
-    clear(cgroup);
+    clear(cgroup, engine);
     status.map_or(1, code)
 }
 
@@ -126,9 +127,10 @@ fn wait_for_the_engine() {
 }
 
 /// Transports that a `ProxyCommand` left behind: in the cgroup, or our children by adoption.
-fn clear(cgroup: Option<&Path>) {
+fn clear(cgroup: Option<&Path>, engine: Pid) {
     if let Some(folder) = cgroup {
-        return cgroup::remove(folder);
+        // an engine that lives removes what its tunnels share by itself
+        return if getppid() == engine { cgroup::remove(folder) } else { cgroup::remove_with_family(folder) };
     }
     let deadline = Instant::now() + GOODBYE;
     while kill_children() && Instant::now() < deadline {

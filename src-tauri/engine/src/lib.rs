@@ -14,6 +14,7 @@ pub mod import;
 mod link;
 mod listen;
 mod live;
+mod ours;
 pub mod profile;
 mod routes;
 mod runtime;

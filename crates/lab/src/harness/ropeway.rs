@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     os::unix::process::CommandExt,
-    process::{Child, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -32,7 +32,18 @@ impl Ropeway {
     /// Starts it with the lab's ssh configuration. `server` is a host of that; none means this computer. `args` are
     /// subnets and further options.
     pub fn start(lab: &Lab, server: Option<&str>, args: &[&str]) -> Result<Self> {
-        let mut command = lab.client().command(harness::bin("ropeway")?)?;
+        Self::spawn(lab, lab.client().command(harness::bin("ropeway")?)?, server, args)
+    }
+
+    /// The same on a computer without cgroups: for this process and its children the tree is not there.
+    pub fn start_without_cgroups(lab: &Lab, server: Option<&str>, args: &[&str]) -> Result<Self> {
+        let mut command = lab.client().command("sh")?;
+        command.args(["-c", "umount --all --lazy --types cgroup2 && exec \"$0\" \"$@\""]);
+        command.arg(harness::bin("ropeway")?);
+        Self::spawn(lab, command, server, args)
+    }
+
+    fn spawn(lab: &Lab, mut command: Command, server: Option<&str>, args: &[&str]) -> Result<Self> {
         command.arg("run");
         if let Some(server) = server {
             command.args(["-r", server, "-e", &format!("ssh -F {}", lab.ssh_config().display())]);

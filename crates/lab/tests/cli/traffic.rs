@@ -136,6 +136,24 @@ fn without_a_server_this_computer_is_the_far_end() {
     }
 }
 
+#[test]
+fn where_no_cgroup_can_be_had_ours_is_recognised_by_its_processes() {
+    let Some(lab) = lab_or_skip("no-cgroup") else { return };
+    // the agent's own connections are captured by the rule for everything, and must get out all the same
+    let tunnel = Ropeway::start_without_cgroups(&lab, None, &["0/0", "::/0", "-v"]).expect("it starts");
+    tunnel.wait_for_line("recognised by its processes", SOON).expect("it has noticed");
+    tunnel.wait_for_line("Connected", SOON).expect("it connects");
+    for family in Family::BOTH {
+        let client = lab.client();
+        assert_eq!(seen_as(&client, &lab.public_web_url(family, "/whoami")), client.address(family));
+    }
+    drop(tunnel);
+    let tunnel =
+        Ropeway::start_without_cgroups(&lab, Some("server-via-nc"), &["0/0", "::/0"]).expect("it starts");
+    tunnel.wait_for_line("Connected", SOON).expect("it connects");
+    assert_works(&lab, Family::V4);
+}
+
 fn survives_capturing_everything(server: &str, test: &str) {
     let Some(lab) = lab_or_skip(test) else { return };
     let tunnel = Ropeway::connect(&lab, Some(server), &["0/0", "::/0"]).expect("it connects");

@@ -17,9 +17,9 @@ use crate::{
     helper::Helper,
     link::Link,
     live::{self, Opened, Table},
+    ours::Ours,
     profile::Parsed,
     sys::{
-        apps,
         owner::{Diagnostics, Owner},
         redirect::original_destination,
     },
@@ -36,8 +36,8 @@ pub struct Service {
     pub table: Arc<Table>,
     pub helper: Arc<Helper>,
     pub capture: Capture,
-    /// Processes whose connections go direct, where no cgroup rule lets them pass: ssh and what it has started.
-    pub family: Vec<u32>,
+    /// Whose connections go direct, where no cgroup rule lets them pass.
+    pub ours: Arc<Ours>,
     pub diagnostics: Option<Diagnostics>,
     /// Held by the service and so by every connection: when all are closed, the receiver is told.
     #[expect(dead_code, reason = "only its end is of interest")]
@@ -95,10 +95,7 @@ impl Service {
         if !serves(self.capture, owner) {
             return Verdict::Refuse;
         }
-        if let Some(owner) = owner
-            && !self.family.is_empty()
-            && apps::family_holds(&self.family, owner.inode)
-        {
+        if owner.is_some_and(|owner| self.ours.holds(owner.inode)) {
             return Verdict::Direct;
         }
         self.parsed.rule_for(target).map_or(Verdict::Refuse, |rule| Verdict::Tunnel { rule: rule.to_owned() })

@@ -27,6 +27,7 @@ use crate::{
     link::{End, Health, Link},
     listen::{captured::Service, ports::Listeners},
     live::Table,
+    ours::{Adopted, Ours},
     profile::{Parsed, Server},
     ssh::{bootstrap::Machine, channel::Channel, login::Login},
     sys::{
@@ -56,6 +57,7 @@ pub struct Context {
     pub helper: Arc<Helper>,
     pub table: Arc<Table>,
     pub agents: Arc<Agents>,
+    pub ours: Arc<Ours>,
     /// 0700; for the master's socket.
     pub runtime: PathBuf,
 }
@@ -95,6 +97,7 @@ pub async fn attempt(
 #[derive(Default)]
 struct Parts {
     cgroup: Option<Cgroup>,
+    adopted: Vec<Adopted>,
     login: Option<Login>,
     channel: Option<Channel>,
     /// Ends when the last captured connection is closed.
@@ -127,9 +130,9 @@ impl Context {
         self.parsed.server.as_ref().map_or_else(|| "this computer".to_owned(), Server::to_string)
     }
 
-    /// Unique on this machine while we live.
-    fn name(&self) -> String {
-        format!("ropeway-{}-{}", std::process::id(), self.session.0)
+    /// The rule for the cgroup is the better way: it costs nothing and survives the helper.
+    fn adopt(&self, pid: Option<u32>, cgroup: Option<&Cgroup>) -> Option<Adopted> {
+        pid.filter(|_| cgroup.is_none()).map(|pid| self.ours.adopt(pid))
     }
 
     pub(super) fn random(&self) -> u32 {
@@ -151,7 +154,7 @@ async fn sign_in(
     tell: &UnboundedSender<Progress>,
 ) -> Result<(), Failure> {
     let _ = tell.send(Progress::Reached(Stage::SigningIn));
-    let cgroup = match Cgroup::create(&context.name()) {
+    let cgroup = match context.ours.cgroup() {
         Ok(cgroup) => Some(&*parts.cgroup.insert(cgroup)),
         Err(error) => {
             tracing::info!(%error, "no cgroup of our own; ssh is recognised by its processes");
@@ -163,12 +166,15 @@ async fn sign_in(
         let guard = Login::none(folder)
             .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
         parts.login = Some(guard);
-        parts.channel = Some(Channel::local(&context.agents, folder)?);
+        let channel = Channel::local(&context.agents, folder)?;
+        parts.adopted.extend(context.adopt(channel.pid(), cgroup));
+        parts.channel = Some(channel);
         return Ok(());
     };
     let (program, socket) =
         (&context.parsed.ssh_command, context.runtime.join(format!("{}.ssh", context.session.0)));
     let login = parts.login.insert(Login::start(program, server, &socket, folder)?);
+    parts.adopted.extend(context.adopt(login.pid(), cgroup));
     login.signed_in().await?;
     let _ = tell.send(Progress::Reached(Stage::StartingAgent));
     let subject = context.subject();
@@ -199,12 +205,11 @@ async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Prog
     let link = Link::new();
     let (alive, connections) = mpsc::channel(1);
     parts.connections = Some(connections);
-    let family: Vec<u32> = if parts.cgroup.is_some() { vec![] } else { login.pid().into_iter().collect() };
     let pump = link.run(&mut channel.output, &mut channel.input, &channel.first);
     let ended = tokio::select! {
         end = pump => end,
         failure = login.ended() => return failure,
-        failure = carry(context, &link, parts.cgroup.as_ref(), Listening { family, alive }, tell) => return failure,
+        failure = carry(context, &link, parts.cgroup.as_ref(), alive, tell) => return failure,
     };
     match timeout(LOGIN_FOLLOWS, login.ended()).await {
         Ok(failure) if context.parsed.server.is_some() => failure,
@@ -212,17 +217,11 @@ async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Prog
     }
 }
 
-/// What the listeners need to know of the attempt.
-struct Listening {
-    family: Vec<u32>,
-    alive: mpsc::Sender<()>,
-}
-
 async fn carry(
     context: &Context,
     link: &Link,
     cgroup: Option<&Cgroup>,
-    listening: Listening,
+    alive: mpsc::Sender<()>,
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let capture = capture();
@@ -245,8 +244,8 @@ async fn carry(
         table: context.table.clone(),
         helper: context.helper.clone(),
         capture,
-        family: listening.family,
-        alive: listening.alive,
+        ours: context.ours.clone(),
+        alive,
         diagnostics: Diagnostics::open().ok(),
     });
     tokio::select! {

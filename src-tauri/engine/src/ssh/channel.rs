@@ -72,6 +72,11 @@ impl Channel {
             .await
     }
 
+    /// The process that we started: the agent, or the ssh that speaks for it.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Ends the agent.
     pub async fn end(mut self) {
         drop((self.input, self.output));

@@ -52,6 +52,10 @@ pub mod cgroup {
         path::{Path, PathBuf},
     };
 
+    /// Makes none.
+    #[derive(Debug, Default)]
+    pub struct Cgroups(());
+
     /// Cannot be made.
     #[derive(Debug)]
     pub struct Cgroup {
@@ -59,11 +63,13 @@ pub mod cgroup {
         handle: OwnedFd,
     }
 
-    impl Cgroup {
-        pub fn create(_: &str) -> io::Result<Self> {
+    impl Cgroups {
+        pub fn create(&self) -> io::Result<Cgroup> {
             Err(io::ErrorKind::Unsupported.into())
         }
+    }
 
+    impl Cgroup {
         pub fn folder(&self) -> &Path {
             &self.folder
         }
@@ -82,6 +88,8 @@ pub mod cgroup {
     }
 
     pub fn remove(_: &Path) {}
+
+    pub fn remove_with_family(_: &Path) {}
 }
 
 pub mod owner {

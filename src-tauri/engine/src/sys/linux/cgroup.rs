@@ -9,6 +9,10 @@ use std::{
         unix::fs::OpenOptionsExt,
     },
     path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -21,36 +25,72 @@ use nix::{
 /// How long killed processes may take to leave the folder: the kernel needs milliseconds, a busy machine more.
 const EMPTYING: Duration = Duration::from_secs(1);
 
+/// Makes folders for tunnels inside one of this process, the family's: the rules let the family pass, so that a
+/// tunnel which only signs in is let pass by the rules of those that are up.
+#[derive(Debug, Default)]
+pub struct Cgroups {
+    family: Mutex<Weak<Family>>,
+    made: AtomicU32,
+}
+
 /// A folder of the cgroup2 tree that belongs to one tunnel.
 #[derive(Debug)]
 pub struct Cgroup {
     folder: PathBuf,
+    family: Arc<Family>,
+}
+
+/// Gone with the last tunnel.
+#[derive(Debug)]
+struct Family {
+    folder: PathBuf,
     handle: OwnedFd,
 }
 
+impl Cgroups {
+    /// Fails where there is no cgroup2, or where the tree is not ours to change (a session that the user's service
+    /// manager did not start).
+    pub fn create(&self) -> io::Result<Cgroup> {
+        let mut weak = self.family.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.made.fetch_add(1, Relaxed);
+        let family = match weak.upgrade() {
+            Some(family) => family,
+            None => Arc::new(Family::create(number)?),
+        };
+        *weak = Arc::downgrade(&family);
+        let folder = family.folder.join(number.to_string());
+        fs::create_dir(&folder)?;
+        Ok(Cgroup { folder, family })
+    }
+}
+
 impl Cgroup {
-    /// Makes `name` below this process's cgroup. Fails where there is no cgroup2 or the folder is not ours to
-    /// change (a session that the user's service manager did not start).
-    pub fn create(name: &str) -> io::Result<Self> {
-        let folder = own_folder()?.join(name);
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the helper makes the rule from: the whole family's folder.
+    pub fn handle(&self) -> BorrowedFd<'_> {
+        self.family.handle.as_fd()
+    }
+}
+
+impl Family {
+    /// A number makes the name new: a folder that is just being removed is never taken up again.
+    fn create(number: u32) -> io::Result<Self> {
+        let folder = own_folder()?.join(format!("ropeway-{}-{number}", std::process::id()));
+        fs::create_dir(&folder)?;
         // something else may be mounted over the tree that the kernel's list of mounts still names
         open_procs(&folder).inspect_err(|_| drop(fs::remove_dir(&folder)))?;
         let handle =
             OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(&folder)?;
         Ok(Self { folder, handle: handle.into() })
     }
+}
 
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// What the helper makes the rule from.
-    pub fn handle(&self) -> BorrowedFd<'_> {
-        self.handle.as_fd()
+impl Drop for Family {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.folder);
     }
 }
 
@@ -62,6 +102,14 @@ pub fn join(procs: &File) -> io::Result<()> {
 /// The file that [`join`] writes to.
 pub fn open_procs(folder: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).open(folder.join("cgroup.procs"))
+}
+
+/// For a tunnel whose engine is gone: also removes the family's folder, when this was the last.
+pub fn remove_with_family(folder: &Path) {
+    remove(folder);
+    if let Some(family) = folder.parent() {
+        let _ = fs::remove_dir(family);
+    }
 }
 
 /// Kills what is left in the folder and removes it.
