@@ -1,3 +1,5 @@
+// Where the page starts. Styles first, so that nothing is ever seen without them.
+
 import { mount } from 'svelte';
 
 import './styles/tokens.css';
