@@ -3,6 +3,7 @@
 
 use std::{
     env,
+    fmt::Display,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
@@ -58,51 +59,22 @@ fn demo() -> Result<()> {
 
 /// Everything that happens while the network is up. The result is the screenshot.
 fn tell(story: &mut Story, lab: &Lab) -> Result<PathBuf> {
-    let (client, url) = (lab.client(), lab.web_url(Family::V4, "/"));
     let net = lab.private_net(Family::V4);
-    story.tell(&format!(
-        "A private network is up: {net}, known to one server that is entered by ssh alone."
+    story.tell(format_args!(
+        "A private network is up, {net}. One server reaches it; ssh is the way to that."
     ))?;
-    expect_nothing(&visit(&client, &url, CURL)?)?;
-    story.tell(&format!("curl {url} gets nothing, as it should be."))?;
-
-    let desktop = desktop(&client)?;
-    save_profile(&desktop, lab)?;
-    let app = desktop.open_app()?;
-    let place =
-        if desktop.is_virtual() { "a virtual display, as there is no screen here" } else { "your screen" };
-    story.tell(&format!("Ropeway's window is open on {place}."))?;
-
-    let started = Instant::now();
-    app.click("connect-switch")?;
-    app.wait_for_text("state-words", "Connected", PATIENCE)?;
-    story
-        .tell(&format!("A click on its switch: connected after {:.1} s.", started.elapsed().as_secs_f32()))?;
-
-    let page = visit(&client, &url, CURL)?;
-    ensure!(
-        page.succeeded() && page.body.contains(lab.word()),
-        "curl got no page through the tunnel: {page:?}"
-    );
-    story.tell(&format!("curl {url} gets the page, with the word of this run: {}", lab.word()))?;
-    story.tell(&compare(&app, &page)?)?;
-    let picture = keep_picture(&app, &desktop)?;
-    story.tell("A picture of the window is kept.")?;
-
-    app.click("tab-overview")?;
-    app.click("connect-switch")?;
-    app.wait_for_text("state-words", "Off", PATIENCE)?;
-    story.tell("Another click on the switch: off.")?;
-    expect_nothing(&visit(&client, &url, CURL)?)?;
-    story.tell(&format!("curl {url} gets nothing again."))?;
-
+    without_tunnel(story, lab, "nothing, as it should be")?;
+    let desktop = desktop(&lab.client())?;
+    let app = open(story, &desktop, lab)?;
+    connect(story, &app)?;
+    through_tunnel(story, &app, lab)?;
+    let picture = keep_picture(story, &app, &desktop)?;
+    disconnect(story, &app)?;
+    without_tunnel(story, lab, "nothing again")?;
     app.quit()?;
     desktop.wait_until_clean(CLEAN)?;
-    ensure!(
-        lab.server().processes().is_empty(),
-        "on the server there are still {:?}",
-        lab.server().processes()
-    );
+    let left = lab.server().processes();
+    ensure!(left.is_empty(), "on the server there are still {left:?}");
     Ok(picture)
 }
 
@@ -113,7 +85,7 @@ struct Story {
 }
 
 impl Story {
-    fn tell(&mut self, step: &str) -> Result<()> {
+    fn tell(&mut self, step: impl Display) -> Result<()> {
         if INTERRUPTED.load(Ordering::Relaxed) {
             bail!("interrupted");
         }
@@ -123,12 +95,77 @@ impl Story {
     }
 }
 
+fn without_tunnel(story: &mut Story, lab: &Lab, words: &str) -> Result<()> {
+    let page = fetch(lab)?;
+    ensure!(!page.succeeded(), "curl got a page without the tunnel: {}", page.body);
+    story.tell(format_args!("curl {} gets {words}.", url(lab)))
+}
+
+fn open(story: &mut Story, desktop: &Desktop, lab: &Lab) -> Result<App> {
+    save_profile(desktop, lab)?;
+    let app = desktop.open_app()?;
+    let place =
+        if desktop.is_virtual() { "a virtual display, as there is no screen here" } else { "your screen" };
+    story.tell(format_args!("Ropeway's window is open on {place}."))?;
+    Ok(app)
+}
+
+fn connect(story: &mut Story, app: &App) -> Result<()> {
+    let started = Instant::now();
+    app.click("connect-switch")?;
+    app.wait_for_text("state-words", "Connected", PATIENCE)?;
+    let took = started.elapsed().as_secs_f32();
+    story.tell(format_args!("A click on its switch: connected after {took:.1} s."))
+}
+
+fn through_tunnel(story: &mut Story, app: &App, lab: &Lab) -> Result<()> {
+    let (page, word) = (fetch(lab)?, lab.word());
+    ensure!(page.succeeded() && page.body.contains(word), "curl got no page through the tunnel: {page:?}");
+    story.tell(format_args!("curl {} gets the page, with the word of this run: {word}", url(lab)))?;
+    let (address, listed) = listed(app)?;
+    ensure!(listed == page.received, "the app lists {listed} bytes, and curl counted {}", page.received);
+    story
+        .tell(format_args!("The window lists {listed} bytes from {address}. curl counted {}.", page.received))
+}
+
+/// The one connection in the app's table: where to, and how much came.
+fn listed(app: &App) -> Result<(String, u64)> {
+    app.click("tab-connections")?;
+    app.click("[aria-label=\"Which connections\"] label:last-child")?;
+    let bytes = app.attribute("connection-row[data-state=closed]", "data-down")?.parse()?;
+    Ok((app.text("connection-row [data-col=address]")?, bytes))
+}
+
+fn keep_picture(story: &mut Story, app: &App, desktop: &Desktop) -> Result<PathBuf> {
+    let programs = harness::bin("ropeway-demo")?;
+    let file = programs.parent().and_then(Path::parent).context("no folder")?.join("demo.png");
+    app.screenshot(&file)?;
+    story.tell("A picture of the window is kept.")?;
+    if !desktop.is_virtual() {
+        thread::sleep(LOOK);
+    }
+    Ok(file)
+}
+
+fn disconnect(story: &mut Story, app: &App) -> Result<()> {
+    app.click("tab-overview")?;
+    app.click("connect-switch")?;
+    app.wait_for_text("state-words", "Off", PATIENCE)?;
+    story.tell("Another click on the switch: off.")
+}
+
+fn url(lab: &Lab) -> String {
+    lab.web_url(Family::V4, "/")
+}
+
+fn fetch(lab: &Lab) -> Result<Visit> {
+    visit(&lab.client(), &url(lab), CURL)
+}
+
 /// The user's own screen, if there is one that lets us in.
 fn desktop(client: &Host) -> Result<Desktop> {
-    match Desktop::on_users_screen(client) {
-        Ok(Some(desktop)) if desktop.screen().is_ok() => Ok(desktop),
-        _ => Desktop::start(client),
-    }
+    let users = Desktop::on_users_screen(client)?.filter(|desktop| desktop.screen().is_ok());
+    users.map_or_else(|| Desktop::start(client), Ok)
 }
 
 fn save_profile(desktop: &Desktop, lab: &Lab) -> Result<()> {
@@ -138,34 +175,6 @@ fn save_profile(desktop: &Desktop, lab: &Lab) -> Result<()> {
         ssh.display()
     );
     desktop.save_profile("private-network", &text).map(drop)
-}
-
-fn expect_nothing(visit: &Visit) -> Result<()> {
-    ensure!(!visit.succeeded(), "curl got a page without the tunnel: {}", visit.body);
-    Ok(())
-}
-
-/// Finds the connection in the app's table, by everything but its count of bytes.
-fn compare(app: &App, page: &Visit) -> Result<String> {
-    app.click("tab-connections")?;
-    app.click("[aria-label=\"Which connections\"] label:last-child")?;
-    let listed: u64 = app.attribute("connection-row[data-state=closed]", "data-down")?.parse()?;
-    let address = app.text("connection-row [data-col=address]")?;
-    ensure!(listed == page.received, "the app lists {listed} bytes, and curl counted {}", page.received);
-    Ok(format!(
-        "The window lists it: {address}, {listed} bytes received; curl counted {} too.",
-        page.received
-    ))
-}
-
-fn keep_picture(app: &App, desktop: &Desktop) -> Result<PathBuf> {
-    let file =
-        harness::bin("ropeway-demo")?.parent().and_then(Path::parent).context("no folder")?.join("demo.png");
-    app.screenshot(&file)?;
-    if !desktop.is_virtual() {
-        thread::sleep(LOOK);
-    }
-    Ok(file)
 }
 
 fn check_nothing_is_left(lab: &str) -> Result<()> {
@@ -185,7 +194,8 @@ fn shown(file: &Path) -> String {
 
 fn look_around() -> String {
     let lab = harness::bin("ropeway-lab").map_or_else(|_| "ropeway-lab".into(), |file| shown(&file));
-    format!("sudo {lab} up, then sudo {lab} exec client -- bash")
+    let sudo = if env::var_os("SUDO_USER").is_some() { "sudo " } else { "" };
+    format!("{sudo}{lab} up && {sudo}{lab} exec client -- bash")
 }
 
 /// A Ctrl-C ends the story at the next step, so that everything is cleared away as always.

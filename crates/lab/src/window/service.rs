@@ -30,7 +30,9 @@ impl Service {
         // its own group: a Ctrl-C at the terminal is ours to answer, not its
         command.stdin(Stdio::null()).stderr(File::create(log)?).process_group(0);
         let child = command.spawn();
-        let child = child.with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let child = child.with_context(|| {
+            format!("cannot start {}; `make setup` installs what is missing", command.get_program().display())
+        })?;
         Ok(Self(child))
     }
 
