@@ -17,13 +17,16 @@ run: setup build ## open the app for daily work
 
 test: setup build check test-ui test-rust ## every test, unit to end-to-end
 
-check: ui/node_modules check-deny ## formats, lints, licences
+check: ui/node_modules check-deny check-macos ## formats, lints, licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cd ui && npm run --silent check && npm run --silent lint
 
 check-deny:
 	@installers/dev/deny.sh
+
+check-macos:
+	@installers/dev/check-macos.sh
 
 test-ui: ui/node_modules ## the window in a browser, with a mock engine
 	cd ui && npm run --silent test && npm run --silent test:browser
@@ -54,4 +57,4 @@ ui/node_modules: ui/package-lock.json
 clean: ## removes what was built
 	rm -rf $(TARGET) ui/dist ui/node_modules
 
-.PHONY: help demo run test check check-deny test-ui test-rust bench setup build clean
+.PHONY: help demo run test check check-deny check-macos test-ui test-rust bench setup build clean
