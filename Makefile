@@ -29,6 +29,7 @@ check-macos:
 	@installers/dev/check-macos.sh
 
 test-ui: ui/node_modules ## the window in a browser, with a mock engine
+	@command -v chromium >/dev/null || (cd ui && npx playwright install --with-deps chromium)
 	cd ui && npm run --silent test && npm run --silent test:browser
 
 test-rust: build ## Rust: unit, property, namespaces, real ssh, the real window

@@ -20,7 +20,7 @@ fn a_profile_typed_into_the_window_carries_curl_and_its_bytes_are_listed() {
 
     type_work(&app, &stage, "10.20.0.0/99");
     app.click("save").expect("Save can always be pressed");
-    app.wait_for("problem[data-field=subnets]").expect("the problem stands at its field");
+    app.wait_for_text("problem[data-field=subnets]", "32", SOON).expect("the problem stands at its field");
     assert!(app.shows("editor"));
     assert!(!stage.desktop.profiles().join("work.toml").exists(), "nothing is saved");
 

@@ -7,7 +7,7 @@ use ropeway_lab::{
     window::{App, Theme},
 };
 
-use crate::stage::{Stage, connected, switch};
+use crate::stage::{SOON, Stage, connected, switch};
 
 #[test]
 fn the_main_screens_are_kept_as_pictures() {
@@ -31,7 +31,7 @@ fn keep_all(stage: &Stage, app: &App, theme: Theme) {
     app.click("add-profile").expect("New profile");
     app.type_into("field-name", "Office").expect("a name");
     app.type_into("field-subnets", "10.0.0.0/8 192.168.7.0/33").expect("a good and a bad network");
-    app.wait_for("problem[data-field=subnets]").expect("the problem");
+    app.wait_for_text("problem[data-field=subnets]", "32", SOON).expect("the problem");
     keep("editor");
     app.click("cancel").expect("Cancel");
     app.click("confirm").expect("Discard");
