@@ -69,8 +69,8 @@ impl App {
     }
 
     /// Whether there is such a thing now.
-    pub fn shows(&self, what: &str) -> bool {
-        self.find(what).is_ok()
+    pub fn shows(&self, what: &str) -> Result<bool> {
+        Ok(!self.driver.find_all(&css(what))?.is_empty())
     }
 
     /// All such things, from top to bottom.
@@ -110,7 +110,7 @@ impl App {
 
     /// Waits until there is no such thing any more.
     pub fn wait_until_gone(&self, what: &str) -> Result<()> {
-        self.eventually(|| if self.shows(what) { bail!("{what} is still there") } else { Ok(()) })
+        self.eventually(|| if self.shows(what)? { bail!("{what} is still there") } else { Ok(()) })
     }
 
     /// The window's title, as its page says it.

@@ -21,7 +21,7 @@ fn a_profile_typed_into_the_window_carries_curl_and_its_bytes_are_listed() {
     type_work(&app, &stage, "10.20.0.0/99");
     app.click("save").expect("Save can always be pressed");
     app.wait_for_text("problem[data-field=subnets]", "32", SOON).expect("the problem stands at its field");
-    assert!(app.shows("editor"));
+    assert!(app.shows("editor").expect("the page answers"));
     assert!(!stage.desktop.profiles().join("work.toml").exists(), "nothing is saved");
 
     app.click("chip button").expect("the bad network can be removed");
@@ -35,6 +35,7 @@ fn a_profile_typed_into_the_window_carries_curl_and_its_bytes_are_listed() {
     switch(&app);
     connected(&app);
     assert_eq!(app.attribute("connect-switch", "aria-checked").expect("it is a switch"), "true");
+    assert_eq!(app.title().expect("a title"), "Ropeway — Work: Connected");
     app.click("tab-connections").expect("the tab");
     assert_listed_with_its_program(&app, &stage);
     let visit = stage.assert_reached();
@@ -55,7 +56,7 @@ fn leaving_the_editor_asks_before_it_forgets_and_deleting_before_it_deletes() {
     app.type_into("field-name", " and play").expect("a longer name");
     app.click("cancel").expect("Cancel");
     app.click("refuse").expect("the question, and the way back");
-    assert!(app.shows("editor"));
+    assert!(app.shows("editor").expect("the page answers"));
     app.click("cancel").expect("Cancel again");
     app.click("confirm").expect("the question, and the way on");
     app.wait_until_gone("editor").expect("it closes");
@@ -81,7 +82,7 @@ fn type_work(app: &App, stage: &Stage, subnet: &str) {
 
 /// A connection that lasts as long as we want.
 fn assert_listed_with_its_program(app: &App, stage: &Stage) {
-    assert!(app.shows("no-connections"));
+    app.wait_for("no-connections").expect("an empty table");
     let mut curl = stage.lab.client().command("curl").expect("the client is there");
     curl.args(["--silent", "--upload-file", "-", &stage.lab.web_url(Family::V4, "/upload")]);
     let mut curl = curl.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("curl runs");

@@ -36,6 +36,22 @@ fn a_command_line_is_previewed_with_notes_and_imported_when_asked() {
 }
 
 #[test]
+fn a_profile_file_is_imported_as_it_was_written() {
+    let Some(stage) = Stage::set("file") else { return };
+    let app = stage.desktop.open_app().expect("the app opens");
+    let file = stage.lab.client().home().join("office.ropeway");
+    let text = "format = 1\nname = \"Office\"\nserver = \"gate\"\nsubnets = [\"10.8.0.0/16\"]\n";
+    fs::write(&file, text).expect("a file");
+
+    app.click("import").expect("Import");
+    app.type_into("import-file", &file.display().to_string()).expect("the file picker");
+    app.wait_for("import-preview").expect("a preview");
+    app.click("run-import").expect("Import");
+    app.wait_for("profile-row[data-profile=office]").expect("it is in the list");
+    assert_eq!(fs::read_to_string(stage.desktop.profiles().join("office.toml")).expect("its file"), text);
+}
+
+#[test]
 fn a_broken_import_says_why_and_changes_nothing() {
     let Some(stage) = Stage::set("badimport") else { return };
     stage.save_work("server");

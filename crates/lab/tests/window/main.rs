@@ -2,6 +2,7 @@
 //! `WebDriver` clicks and types; a panel on the session bus clicks in the tray's menu; curl says what is true.
 
 mod crashes;
+mod demo;
 mod editing;
 mod failing;
 mod importing;
