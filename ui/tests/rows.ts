@@ -8,6 +8,7 @@ export function row(fields: Partial<ConnectionRow> = {}): ConnectionRow {
     profile: 'work',
     app: 'curl',
     pid: 4242,
+    user: 'dev',
     address: '10.0.0.1',
     port: 80,
     host: null,

@@ -26,6 +26,7 @@ pub mod subnet;
 mod sys;
 #[cfg(test)]
 mod testing;
+mod users;
 pub mod words;
 
 pub use engine::Engine;

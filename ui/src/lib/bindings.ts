@@ -37,6 +37,10 @@ id: number, profile: ProfileId,
  */
 app: string | null, pid: number | null, 
 /**
+ * Name of the user whose program it is, or the number where it has no name; None while unknown.
+ */
+user: string | null, 
+/**
  * Where it wanted to go.
  */
 address: string, port: number, 

@@ -80,6 +80,7 @@ export class Traffic {
       profile,
       app: this.#pick(20) === 0 ? null : this.#one(APPS),
       pid: 1000 + this.#pick(30_000),
+      user: 'dev',
       address: rule.includes(':') ? `fd00:20::${this.#pick(9999)}` : this.#address(rule),
       port: this.#one(PORTS),
       host:

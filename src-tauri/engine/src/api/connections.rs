@@ -14,6 +14,8 @@ pub struct ConnectionRow {
     /// Name of the program that opened it; None while unknown.
     pub app: Option<String>,
     pub pid: Option<u32>,
+    /// Name of the user whose program it is, or the number where it has no name; None while unknown.
+    pub user: Option<String>,
     /// Where it wanted to go.
     pub address: String,
     pub port: u16,

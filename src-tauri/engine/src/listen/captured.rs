@@ -23,6 +23,7 @@ use crate::{
         owner::{Diagnostics, Owner},
         redirect::original_destination,
     },
+    users::Users,
 };
 
 /// When no descriptor is left, one may be free again after this; the kernel keeps the waiting connections.
@@ -39,6 +40,7 @@ pub struct Service {
     /// Whose connections go direct, where no cgroup rule lets them pass.
     pub ours: Arc<Ours>,
     pub diagnostics: Option<Diagnostics>,
+    pub users: Users,
     /// Held by the service and so by every connection: when all are closed, the receiver is told.
     #[expect(dead_code, reason = "only its end is of interest")]
     pub alive: mpsc::Sender<()>,
@@ -126,13 +128,9 @@ impl Service {
         owner: Option<Owner>,
         state: ConnectionState,
     ) -> Opened {
-        Opened {
-            profile: self.profile.clone(),
-            target,
-            rule,
-            inode: owner.map_or(0, |owner| owner.inode),
-            state,
-        }
+        let user = owner.map(|owner| self.users.name(owner.uid));
+        let inode = owner.map_or(0, |owner| owner.inode);
+        Opened { profile: self.profile.clone(), target, rule, inode, user, state }
     }
 }
 

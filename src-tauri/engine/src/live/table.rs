@@ -46,6 +46,7 @@ pub struct Opened {
     pub rule: String,
     /// Inode of the program's socket, 0 when it is not known.
     pub inode: u32,
+    pub user: Option<String>,
     pub state: ConnectionState,
 }
 
@@ -205,6 +206,7 @@ impl Entry {
             profile: opened.profile,
             app: None,
             pid: None,
+            user: opened.user,
             address: opened.target.ip().to_canonical().to_string(),
             port: opened.target.port(),
             host: None,

@@ -35,6 +35,7 @@ use crate::{
         identity,
         owner::Diagnostics,
     },
+    users::Users,
 };
 
 /// How long an agent that runs may take to say its first word.
@@ -247,6 +248,7 @@ async fn carry(
         ours: context.ours.clone(),
         alive,
         diagnostics: Diagnostics::open().ok(),
+        users: Users::default(),
     });
     tokio::select! {
         failure = rules::keep(context, plan, cgroup, tell) => failure,

@@ -6,6 +6,7 @@ fn opened(profile: &str) -> Opened {
         target: "10.1.2.3:80".parse().unwrap(),
         rule: "10/8".into(),
         inode: 7,
+        user: Some("dev".into()),
         state: ConnectionState::Opening,
     }
 }
