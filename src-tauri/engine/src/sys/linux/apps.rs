@@ -47,8 +47,16 @@ pub fn family_holds(roots: &[u32], inode: u32) -> bool {
 fn processes() -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    pids.sort_unstable_by(|a, b| b.cmp(a));
+    let last = last_pid();
+    // the numbers wrap around: how long ago each was given out, counted backwards
+    pids.sort_unstable_by_key(|pid| last.wrapping_sub(*pid));
     pids
+}
+
+/// The number that was given out last, as `/proc/loadavg` tells behind the loads.
+fn last_pid() -> u32 {
+    let loads = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    loads.split_whitespace().nth(4).and_then(|pid| pid.parse().ok()).unwrap_or(u32::MAX)
 }
 
 fn sockets(pid: u32) -> impl Iterator<Item = u32> {
