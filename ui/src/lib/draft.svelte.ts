@@ -34,8 +34,10 @@ export class Draft {
 
   checked = $state.raw<Checked>({ problems: [], expansions: [] });
   readonly #backend: Backend;
-  /** Fields that the user was at: an empty form does not begin with reproaches. */
+  /** Fields that the user was at and that were checked since: an empty form does not begin with reproaches. */
   readonly #touched = new SvelteSet<Field>();
+  /** Fields that the user was at while the last answer is still about the text before. */
+  readonly #pending = new Set<Field>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
 
@@ -76,9 +78,10 @@ export class Draft {
     return this.checked.expansions.filter((expansion) => expansion.field === field);
   }
 
-  /** To be called after every change. */
+  /** To be called after every change. An answer that is still on its way is about the text before: it is not awaited. */
   touch(field: Field): void {
-    this.#touched.add(field);
+    this.#pending.add(field);
+    this.#asked += 1;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#check(), PAUSE);
   }
@@ -119,14 +122,19 @@ export class Draft {
     const asked = ++this.#asked;
     // A check that fails leaves the last answer; saving will tell what is wrong.
     const reply = await this.#backend.command({ type: 'check', profile: this.profile }).catch(() => null);
-    if (reply?.type === 'checked' && asked === this.#asked) this.checked = reply.checked;
+    if (reply?.type === 'checked' && asked === this.#asked) this.#show(reply.checked, this.#pending);
   }
 
   /** After a try to save, everything is said. */
   #learn(checked: Checked): void {
-    for (const field of FIELDS) this.#touched.add(field);
     clearTimeout(this.#timer);
     this.#asked += 1;
+    this.#show(checked, FIELDS);
+  }
+
+  #show(checked: Checked, fields: Iterable<Field>): void {
+    for (const field of fields) this.#touched.add(field);
+    this.#pending.clear();
     this.checked = checked;
   }
 }
