@@ -9,3 +9,4 @@ mod importing;
 mod looks;
 mod stage;
 mod tray;
+mod two;

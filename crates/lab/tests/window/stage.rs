@@ -34,12 +34,16 @@ impl Stage {
 
     /// Saves the profile "Work" for that host of the lab, as if it had been typed earlier.
     pub fn save_work(&self, server: &str) {
+        self.save("Work", server, self.lab.private_net(Family::V4));
+    }
+
+    /// Saves a profile with one network; its id is its name in lower case.
+    pub fn save(&self, name: &str, server: &str, subnet: &str) {
         let text = format!(
-            "format = 1\nname = \"Work\"\nserver = \"{server}\"\nssh-command = \"{}\"\nsubnets = [\"{}\"]\n",
+            "format = 1\nname = \"{name}\"\nserver = \"{server}\"\nssh-command = \"{}\"\nsubnets = [\"{subnet}\"]\n",
             self.ssh(),
-            self.lab.private_net(Family::V4)
         );
-        self.desktop.save_profile("work", &text).expect("a profile");
+        self.desktop.save_profile(&name.to_lowercase(), &text).expect("a profile");
     }
 
     /// The ssh command with the lab's hosts.
