@@ -1,32 +1,20 @@
-//! The engine as its faces see it: profiles and their tunnels, behind one API.
+//! The engine as its faces see it: one command in, one reply out, and events.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
-};
+use std::{fs, path::PathBuf, sync::Arc};
 
-use ropeway_helper_api::SessionId;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{
     agents::Agents,
-    api::{
-        BrokenProfile, Code, Command, Event, Failure, Field, Interest, Phase, Problem, Profile, ProfileId,
-        Reply, Status,
-    },
+    api::{Code, Command, Event, Failure, Interest, Profile, ProfileId, Reply},
+    desk::Desk,
     helper::Helper,
     hub::{Hub, Subscription},
     import,
     live::{Feed, Table},
-    ours::Ours,
     profile::{self, Store},
     runtime,
-    session::{tunnel::Tunnel, up::Context},
+    session::up::Tools,
     setup::Setup,
     sys::descriptors,
 };
@@ -39,22 +27,12 @@ pub struct Engine {
 
 struct Inner {
     store: Store,
+    desk: Desk,
     hub: Arc<Hub>,
     table: Arc<Table>,
     helper: Arc<Helper>,
-    agents: Arc<Agents>,
-    ours: Arc<Ours>,
     runtime: PathBuf,
-    sessions: AtomicU32,
     feed: JoinHandle<()>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    profiles: Vec<Profile>,
-    broken: Vec<BrokenProfile>,
-    tunnels: BTreeMap<ProfileId, Tunnel>,
 }
 
 impl Engine {
@@ -66,115 +44,89 @@ impl Engine {
         })?;
         let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
         let feed = Feed { table: table.clone(), hub: hub.clone(), watched: hub.watched() };
-        let inner = Arc::new(Inner {
-            store: Store::new(setup.profiles),
-            hub,
-            table,
-            helper: Arc::new(Helper::new(setup.helper)),
+        let helper = Arc::new(Helper::new(setup.helper));
+        let tools = Tools {
+            helper: helper.clone(),
+            table: table.clone(),
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
+            runtime: runtime.clone(),
+        };
+        let inner = Inner {
+            store: Store::new(setup.profiles),
+            desk: Desk::new(tools, hub.clone()),
+            hub,
+            table,
+            helper,
             runtime,
-            sessions: AtomicU32::new(1),
             feed: tokio::spawn(feed.run()),
-            state: Mutex::default(),
-        });
+        };
         inner.reload();
-        Ok(Self { inner })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Does what a face asks.
     pub async fn command(&self, command: Command) -> Result<Reply, Failure> {
         let inner = &*self.inner;
         match command {
-            Command::Connect { profile } => inner.connect(&profile).map(|()| Reply::Done),
-            Command::Disconnect { profile } => inner.disconnect(&profile).await.map(|()| Reply::Done),
-            Command::DisconnectAll => {
-                inner.disconnect_all().await;
-                Ok(Reply::Done)
+            Command::Connect { profile } => inner.desk.connect(&profile)?,
+            Command::Disconnect { profile } => inner.desk.disconnect(&profile).await?,
+            Command::DisconnectAll => inner.desk.disconnect_all().await,
+            Command::Toggle { profile } => inner.desk.toggle(&profile).await?,
+            Command::Run { profile } => return inner.run(profile),
+            Command::Check { profile } => return Ok(Reply::Checked { checked: profile::check(&profile) }),
+            Command::Save { profile } => return self.with_files(move |inner| inner.save(&profile)).await,
+            Command::Delete { profile } => {
+                inner.desk.disconnect(&profile).await?;
+                return self.with_files(move |inner| inner.delete(&profile)).await;
             }
-            Command::Toggle { profile } => inner.toggle(&profile).await.map(|()| Reply::Done),
-            Command::Run { profile } => inner.run(profile),
-            Command::Check { profile } => Ok(Reply::Checked { checked: profile::check(&profile) }),
-            Command::Save { profile } => inner.save(&profile),
-            Command::Delete { profile } => inner.delete(&profile).await.map(|()| Reply::Done),
             Command::PreviewImport { text } => {
-                import::preview(&text).map(|preview| Reply::Preview { preview })
+                return import::preview(&text).map(|preview| Reply::Preview { preview });
             }
-            Command::Import { text } => inner.import(&text),
-            Command::CloseConnection { connection } => {
-                inner.table.close(connection);
-                Ok(Reply::Done)
-            }
+            Command::Import { text } => return self.with_files(move |inner| inner.import(&text)).await,
+            Command::CloseConnection { connection } => drop(inner.table.close(connection)),
         }
+        Ok(Reply::Done)
     }
 
     /// Everything that happens from now on, after a first full picture.
     pub fn subscribe(&self, interest: Interest) -> Subscription {
-        let mut first = vec![self.inner.profiles_event()];
-        first.extend(self.inner.statuses().into_iter().map(|status| Event::Status { status }));
+        let (subscription, face) = self.inner.hub.subscribe(interest);
+        let tell = |event| drop(face.try_send(event));
+        self.inner.desk.tell_all(tell);
         if interest.connections {
-            first.push(Event::Connections { delta: self.inner.table.snapshot() });
+            tell(Event::Connections { delta: self.inner.table.snapshot() });
         }
-        self.inner.hub.subscribe(interest, first)
+        subscription
     }
 
-    /// Ends all tunnels in order: no rule, no ssh stays. Bounded to a few seconds.
+    /// Ends all tunnels in order: no rule, no ssh stays. Bounded to a few seconds. Nothing connects afterwards.
     pub async fn shutdown(&self) {
-        self.inner.disconnect_all().await;
+        self.inner.desk.close();
+        self.inner.desk.disconnect_all().await;
         self.inner.helper.end().await;
         self.inner.feed.abort();
+        self.inner.hub.close();
         let _ = fs::remove_dir_all(&self.inner.runtime);
+    }
+
+    /// A home on a network may let its files wait; tunnels must not wait with them.
+    async fn with_files(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<Reply, Failure> + Send + 'static,
+    ) -> Result<Reply, Failure> {
+        let inner = self.inner.clone();
+        let done = spawn_blocking(move || work(&inner)).await;
+        done.unwrap_or_else(|panic| Err(Failure::new(Code::Internal, "the profiles", panic.to_string())))
     }
 }
 
 impl Inner {
-    fn connect(&self, id: &ProfileId) -> Result<(), Failure> {
-        let mut state = self.state();
-        let profile = state.profile(id)?.clone();
-        let context = self.context(&profile);
-        state.tunnels.entry(id.clone()).or_insert_with(|| self.tunnel(&profile)).connect(context);
-        Ok(())
-    }
-
-    async fn disconnect(&self, id: &ProfileId) -> Result<(), Failure> {
-        let gone = {
-            let state = self.state();
-            state.profile(id)?;
-            state.tunnels.get(id).map(Tunnel::disconnect)
-        };
-        if let Some(gone) = gone {
-            gone.await;
-        }
-        Ok(())
-    }
-
-    async fn disconnect_all(&self) {
-        let all: Vec<_> = self.state().tunnels.values().map(Tunnel::disconnect).collect();
-        for gone in all {
-            gone.await;
-        }
-    }
-
-    async fn toggle(&self, id: &ProfileId) -> Result<(), Failure> {
-        let on = self
-            .state()
-            .tunnels
-            .get(id)
-            .is_some_and(|tunnel| !matches!(tunnel.status().phase, Phase::Off | Phase::Error));
-        if on { self.disconnect(id).await } else { self.connect(id) }
-    }
-
-    fn run(&self, mut profile: Profile) -> Result<Reply, Failure> {
+    fn run(&self, profile: Profile) -> Result<Reply, Failure> {
         if let Err(problems) = profile::parse(&profile) {
-            return Err(invalid(&profile, &problems));
+            return Err(profile::invalid(&profile, &problems));
         }
-        let session = self.sessions.load(Relaxed);
-        profile.id = ProfileId(format!("unsaved-{session}"));
-        let id = profile.id.clone();
-        self.state().profiles.push(profile);
-        self.hub.send(&self.profiles_event());
-        self.connect(&id)?;
-        Ok(Reply::Running { profile: id })
+        self.desk.run(profile).map(|profile| Reply::Running { profile })
     }
 
     fn save(&self, profile: &Profile) -> Result<Reply, Failure> {
@@ -187,12 +139,10 @@ impl Inner {
         Ok(Reply::Saved { profile: id })
     }
 
-    async fn delete(&self, id: &ProfileId) -> Result<(), Failure> {
-        self.disconnect(id).await?;
+    fn delete(&self, id: &ProfileId) -> Result<Reply, Failure> {
         self.store.delete(id)?;
-        self.state().tunnels.remove(id);
         self.reload();
-        Ok(())
+        Ok(Reply::Done)
     }
 
     fn import(&self, text: &str) -> Result<Reply, Failure> {
@@ -203,80 +153,9 @@ impl Inner {
         profiles.map(|profiles| Reply::Imported { profiles })
     }
 
-    /// Reads the folder again and tells everybody. Tunnels that are up stay as they are.
+    /// Reads the folder again and tells everybody.
     fn reload(&self) {
-        let (saved, broken) = self.store.load_all();
-        let mut state = self.state();
-        state.profiles.retain(|profile| profile.id.0.starts_with("unsaved-"));
-        state.profiles.splice(0..0, saved);
-        state.broken = broken;
-        for profile in state.profiles.clone() {
-            if !state.tunnels.get(&profile.id).is_some_and(is_on) {
-                state.tunnels.insert(profile.id.clone(), self.tunnel(&profile));
-            }
-        }
-        drop(state);
-        self.hub.send(&self.profiles_event());
-        self.statuses().into_iter().for_each(|status| self.hub.send(&Event::Status { status }));
+        let (profiles, broken) = self.store.load_all();
+        self.desk.lay_out(profiles, broken);
     }
-
-    fn tunnel(&self, profile: &Profile) -> Tunnel {
-        Tunnel::new(self.context(profile), self.hub.clone())
-    }
-
-    fn context(&self, profile: &Profile) -> Arc<Context> {
-        let problems = profile::parse(profile).err();
-        Arc::new(Context {
-            profile: profile.id.clone(),
-            parsed: Arc::new(profile::understood(profile)),
-            invalid: problems.map(|problems| invalid(profile, &problems)),
-            session: SessionId(self.sessions.fetch_add(1, Relaxed)),
-            helper: self.helper.clone(),
-            table: self.table.clone(),
-            agents: self.agents.clone(),
-            ours: self.ours.clone(),
-            runtime: self.runtime.clone(),
-        })
-    }
-
-    fn profiles_event(&self) -> Event {
-        let state = self.state();
-        Event::Profiles { profiles: state.profiles.clone(), broken: state.broken.clone() }
-    }
-
-    fn statuses(&self) -> Vec<Status> {
-        self.state().tunnels.values().map(Tunnel::status).collect()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn profile(&self, id: &ProfileId) -> Result<&Profile, Failure> {
-        let found = self.profiles.iter().find(|profile| profile.id == *id);
-        found.ok_or_else(|| Failure::new(Code::ProfileMissing, &id.0, ""))
-    }
-}
-
-fn is_on(tunnel: &Tunnel) -> bool {
-    tunnel.status().phase != Phase::Off
-}
-
-fn invalid(profile: &Profile, problems: &[Problem]) -> Failure {
-    let lines: Vec<String> = problems.iter().map(|problem| line(profile, problem)).collect();
-    Failure::new(Code::ProfileInvalid, &profile.name, lines.join("\n"))
-}
-
-/// `10/40: The width goes up to 32 here.`
-fn line(profile: &Profile, problem: &Problem) -> String {
-    let entry = match problem.field {
-        Field::Name => Some(&profile.name),
-        Field::Server => Some(&profile.server),
-        Field::SshCommand => Some(&profile.ssh_command),
-        Field::Subnets => problem.index.and_then(|index| profile.subnets.get(index as usize)),
-        Field::Excludes => problem.index.and_then(|index| profile.excludes.get(index as usize)),
-    };
-    entry.map_or_else(|| problem.message.clone(), |entry| format!("{entry}: {}", problem.message))
 }

@@ -34,15 +34,17 @@ struct Face {
 }
 
 impl Hub {
-    /// The subscription has `first` in it already.
-    pub fn subscribe(&self, interest: Interest, first: Vec<Event>) -> Subscription {
-        let (sender, events) = mpsc::channel(BEHIND + first.len());
-        for event in first {
-            let _ = sender.try_send(event);
-        }
-        self.faces().push(Face { events: sender, interest, behind: AtomicBool::new(false) });
+    /// From now on it hears everything. The sender is for what only the new one has to hear.
+    pub fn subscribe(&self, interest: Interest) -> (Subscription, mpsc::Sender<Event>) {
+        let (sender, events) = mpsc::channel(BEHIND);
+        self.faces().push(Face { events: sender.clone(), interest, behind: AtomicBool::new(false) });
         self.watched.notify_one();
-        Subscription { events }
+        (Subscription { events }, sender)
+    }
+
+    /// Nobody hears anything any more.
+    pub fn close(&self) {
+        self.faces().clear();
     }
 
     pub fn send(&self, event: &Event) {
@@ -114,9 +116,9 @@ mod tests {
     #[test]
     fn connections_go_only_to_those_who_look() {
         let hub = Hub::default();
-        let mut plain = hub.subscribe(Interest::default(), vec![]);
+        let mut plain = hub.subscribe(Interest::default()).0;
         assert!(!hub.anybody_watches());
-        let mut looking = hub.subscribe(Interest { connections: true }, vec![]);
+        let mut looking = hub.subscribe(Interest { connections: true }).0;
         assert!(hub.anybody_watches());
         hub.send_connections(&connections(false), whole);
         assert!(plain.events.try_recv().is_err());
@@ -128,7 +130,7 @@ mod tests {
     #[test]
     fn who_fell_behind_gets_the_whole_picture() {
         let hub = Hub::default();
-        let mut face = hub.subscribe(Interest { connections: true }, vec![]);
+        let mut face = hub.subscribe(Interest { connections: true }).0;
         for _ in 0..2 * BEHIND {
             hub.send_connections(&connections(false), whole);
         }

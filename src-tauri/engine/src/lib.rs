@@ -6,6 +6,7 @@
 
 mod agents;
 pub mod api;
+mod desk;
 mod engine;
 pub mod guard;
 mod helper;

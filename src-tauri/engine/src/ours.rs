@@ -40,7 +40,12 @@ impl Ours {
         Adopted { ours: self.clone(), pid }
     }
 
-    /// Whether one of ours holds the socket. Costs a look at each of its processes, and nothing where cgroups work.
+    /// Whether there is anything that only [`Ours::holds`] can tell: not where cgroups work.
+    pub fn needs_a_look(&self) -> bool {
+        !self.roots().is_empty()
+    }
+
+    /// Whether one of ours holds the socket. Costs a look at each of its processes.
     pub fn holds(&self, inode: u32) -> bool {
         let roots: Vec<u32> = self.roots().iter().copied().collect();
         !roots.is_empty() && apps::family_holds(&roots, inode)

@@ -20,17 +20,32 @@ impl Parsed {
         Plan { include, exclude, listeners, capture, endpoints: vec![], direct_cgroup }
     }
 
-    /// The network, as typed, that takes this target: the one with the narrowest ports, then the longest prefix.
-    pub fn rule_for(&self, target: SocketAddr) -> Option<&str> {
-        let matching =
-            self.include.iter().flat_map(|(typed, subnet)| subnet.routes().map(move |route| (typed, route)));
-        matching
-            .filter(|(_, route)| {
-                route.net.contains(&target.ip().to_canonical())
-                    && route.ports.range().contains(&target.port())
-            })
-            .min_by_key(|(_, route)| (route.ports.last - route.ports.first, u8::MAX - route.net.prefix_len()))
-            .map(|(typed, _)| typed.as_str())
+    /// For asking which network took a connection.
+    pub fn rules(&self) -> Rules {
+        let all = self
+            .include
+            .iter()
+            .flat_map(|(typed, subnet)| subnet.routes().map(move |route| (route, typed.clone())));
+        let mut sorted: Vec<_> = all.collect();
+        sorted.sort_by_key(|(route, _)| {
+            (route.ports.last - route.ports.first, u8::MAX - route.net.prefix_len())
+        });
+        Rules { sorted }
+    }
+}
+
+/// A profile's networks, the narrowest ports first, then the longest prefix: the first that matches is the one.
+#[derive(Debug)]
+pub struct Rules {
+    sorted: Vec<(Route, String)>,
+}
+
+impl Rules {
+    /// The network, as typed, that takes this target.
+    pub fn taking(&self, target: SocketAddr) -> Option<&str> {
+        let (ip, port) = (target.ip().to_canonical(), target.port());
+        let matches = |route: &Route| route.net.contains(&ip) && route.ports.range().contains(&port);
+        self.sorted.iter().find(|(route, _)| matches(route)).map(|(_, typed)| typed.as_str())
     }
 }
 
@@ -51,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_most_specific_network_is_named() {
-        let parsed = parsed(&["0/0", "10/8", "10.1/16:443", "fd00::/8"]);
+        let rules = parsed(&["0/0", "10/8", "10.1/16:443", "fd00::/8"]).rules();
         for (target, rule) in [
             ("10.1.2.3:443", Some("10.1/16:443")),
             ("10.1.2.3:80", Some("10/8")),
@@ -59,7 +74,7 @@ mod tests {
             ("[fd00::1]:80", Some("fd00::/8")),
             ("[2001:db8::1]:80", None),
         ] {
-            assert_eq!(parsed.rule_for(target.parse().unwrap()), rule, "{target}");
+            assert_eq!(rules.taking(target.parse().unwrap()), rule, "{target}");
         }
     }
 

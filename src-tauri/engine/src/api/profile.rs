@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct ProfileId(pub String);
 
+impl ProfileId {
+    /// Of a profile that is in no file. A capital letter, so that no file's id is ever the same.
+    pub(crate) fn unsaved(number: u32) -> Self {
+        Self(format!("Unsaved-{number}"))
+    }
+
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.0.starts_with("Unsaved-")
+    }
+}
+
 /// A saved server and its networks, as typed by a person; nothing here is parsed yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[cfg_attr(test, derive(ts_rs::TS))]

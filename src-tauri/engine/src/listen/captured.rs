@@ -7,7 +7,7 @@ use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::sleep,
 };
 
@@ -18,7 +18,7 @@ use crate::{
     link::Link,
     live::{self, Opened, Table},
     ours::Ours,
-    profile::Parsed,
+    routes::Rules,
     sys::{
         owner::{Diagnostics, Owner},
         redirect::original_destination,
@@ -32,7 +32,7 @@ const AFTER_EXHAUSTION: Duration = Duration::from_millis(50);
 /// All that is needed to serve one tunnel's connections.
 pub struct Service {
     pub profile: ProfileId,
-    pub parsed: Arc<Parsed>,
+    pub rules: Rules,
     pub link: Link,
     pub table: Arc<Table>,
     pub helper: Arc<Helper>,
@@ -86,21 +86,32 @@ impl Service {
         // not redirected: somebody talks to the listener itself
         let Ok(target) = target(&client).await else { return relay::cut(&client) };
         let owner = self.diagnostics.as_ref().and_then(|all| all.tcp(from, target).ok());
-        match self.verdict(target, owner.as_ref()) {
+        match self.verdict(target, owner.as_ref()).await {
             Verdict::Tunnel { rule } => self.tunnel(client, target, rule, owner).await,
             Verdict::Direct => self.direct(client, target, owner).await,
             Verdict::Refuse => relay::cut(&client),
         }
     }
 
-    fn verdict(&self, target: SocketAddr, owner: Option<&Owner>) -> Verdict {
+    async fn verdict(&self, target: SocketAddr, owner: Option<&Owner>) -> Verdict {
         if !serves(self.capture, owner) {
             return Verdict::Refuse;
         }
-        if owner.is_some_and(|owner| self.ours.holds(owner.inode)) {
+        if let Some(owner) = owner
+            && self.is_ours(owner).await
+        {
             return Verdict::Direct;
         }
-        self.parsed.rule_for(target).map_or(Verdict::Refuse, |rule| Verdict::Tunnel { rule: rule.to_owned() })
+        self.rules.taking(target).map_or(Verdict::Refuse, |rule| Verdict::Tunnel { rule: rule.to_owned() })
+    }
+
+    /// Looks at processes where there are no cgroups, which must not hold up other connections.
+    async fn is_ours(&self, owner: &Owner) -> bool {
+        if !self.ours.needs_a_look() || owner.uid != nix::unistd::geteuid().as_raw() {
+            return false;
+        }
+        let (ours, inode) = (self.ours.clone(), owner.inode);
+        spawn_blocking(move || ours.holds(inode)).await.unwrap_or(false)
     }
 
     async fn tunnel(&self, client: TcpStream, target: SocketAddr, rule: String, owner: Option<Owner>) {
@@ -158,7 +169,7 @@ mod tests {
     use super::*;
 
     fn owner(uid: u32) -> Owner {
-        Owner { inode: 1, uid, cgroup: 0 }
+        Owner { inode: 1, uid }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Measures the table and finds the programs' names while somebody looks.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     sync::Notify,
     time::{MissedTickBehavior, interval, sleep},
 };
 
-use super::{Table, now};
+use super::Table;
 use crate::{api::Event, hub::Hub, sys::apps};
 
 /// Five a second: numbers that change faster cannot be read.
@@ -41,9 +44,10 @@ impl Feed {
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.hub.anybody_watches() {
             period.tick().await;
-            let delta = self.table.delta(now());
+            let delta = self.table.delta(Instant::now());
             self.hub.send_connections(&Event::Connections { delta }, || self.table.snapshot());
         }
+        self.table.unwatch();
     }
 
     async fn name(&self) {

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
@@ -16,6 +17,9 @@ use crate::{
 
 /// Closed connections that are kept to look at: some minutes of a busy browser, 200 kB of memory.
 const CLOSED_KEPT: usize = 1000;
+
+/// Two looks that are closer together measure nothing but noise.
+const LEAST: Duration = Duration::from_millis(50);
 
 /// Weight of the newest measurement in a rate, at five a second: what happened a second ago counts a tenth.
 const NEWEST: f64 = 0.4;
@@ -33,10 +37,11 @@ struct Inner {
     next: u64,
     rows: BTreeMap<u64, Entry>,
     closed: VecDeque<u64>,
+    /// Not told yet; kept only while somebody looks.
     gone: Vec<u64>,
+    watched: bool,
     sums: HashMap<ProfileId, Sums>,
-    /// Milliseconds since 1970 of the last measurement.
-    measured: u64,
+    measured: Option<Instant>,
 }
 
 /// A connection that begins.
@@ -95,7 +100,7 @@ impl Table {
         true
     }
 
-    /// Forgets what ended and the sums of a profile that connects anew.
+    /// The sums of a profile begin at nothing: it connects anew.
     pub fn begin(&self, profile: &ProfileId) {
         self.inner().sums.insert(profile.clone(), Sums::default());
     }
@@ -107,11 +112,20 @@ impl Table {
         ConnectionsDelta { snapshot: true, changed, gone: vec![], totals: inner.totals() }
     }
 
-    /// What changed since the last call. Rates are measured between the calls.
-    pub fn delta(&self, now: u64) -> ConnectionsDelta {
+    /// Nobody looks any more: what ends is not remembered until somebody does.
+    pub fn unwatch(&self) {
         let mut inner = self.inner();
-        let seconds = now.saturating_sub(inner.measured).max(1) as f64 / 1000.0;
-        inner.measured = now;
+        inner.watched = false;
+        inner.gone = vec![];
+    }
+
+    /// What changed since the last call. Rates are measured between the calls.
+    pub fn delta(&self, now: Instant) -> ConnectionsDelta {
+        let mut inner = self.inner();
+        let since =
+            inner.measured.replace(now).map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        let seconds = since.max(LEAST).as_secs_f64();
+        inner.watched = true;
         let changed = inner.rows.values_mut().filter_map(|entry| entry.measure(seconds)).collect();
         let gone = std::mem::take(&mut inner.gone);
         ConnectionsDelta { snapshot: false, changed, gone, totals: inner.totals() }
@@ -159,7 +173,9 @@ impl Inner {
         let sums = self.sums.entry(row.profile).or_default();
         sums.up += row.up;
         sums.down += row.down;
-        self.gone.push(id);
+        if self.watched {
+            self.gone.push(id);
+        }
     }
 
     fn totals(&self) -> Vec<Totals> {

@@ -10,7 +10,7 @@ mod server;
 mod store;
 
 use crate::{
-    api::{Checked, Problem, Profile},
+    api::{Checked, Code, Failure, Field, Problem, Profile},
     subnet::Subnet,
 };
 
@@ -40,7 +40,24 @@ pub fn understood(profile: &Profile) -> Parsed {
     check::examine(profile).0
 }
 
+/// Why the profile cannot be used, line by line: `10/40: The width goes up to 32 here.`
+pub fn invalid(profile: &Profile, problems: &[Problem]) -> Failure {
+    let lines: Vec<String> = problems.iter().map(|problem| line(profile, problem)).collect();
+    Failure::new(Code::ProfileInvalid, &profile.name, lines.join("\n"))
+}
+
 /// Everything that is wrong with the profile, and what each of its networks means.
 pub fn check(profile: &Profile) -> Checked {
     check::examine(profile).1
+}
+
+fn line(profile: &Profile, problem: &Problem) -> String {
+    let entry = match problem.field {
+        Field::Name => Some(&profile.name),
+        Field::Server => Some(&profile.server),
+        Field::SshCommand => Some(&profile.ssh_command),
+        Field::Subnets => problem.index.and_then(|index| profile.subnets.get(index as usize)),
+        Field::Excludes => problem.index.and_then(|index| profile.excludes.get(index as usize)),
+    };
+    entry.map_or_else(|| problem.message.clone(), |entry| format!("{entry}: {}", problem.message))
 }

@@ -23,7 +23,7 @@ pub async fn keep(
     let mut tries = 0;
     loop {
         let copy = direct.and_then(|cgroup| cgroup.handle().try_clone_to_owned().ok());
-        let lost = match context.helper.load(context.session, plan.clone(), copy).await {
+        let lost = match context.tools.helper.load(context.session, plan.clone(), copy).await {
             Ok(mut gone) => {
                 tries = 0;
                 let _ = tell.send(Progress::Up);

@@ -12,16 +12,16 @@ use tokio::{
         oneshot,
     },
     task::JoinHandle,
-    time::{Instant, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
-    machine::{Effect, Input, Machine},
+    machine::{Effect, Input, Machine, State},
     picture::{Picture, picture},
     up::{self, Context, Progress},
 };
 use crate::{
-    api::{Code, Event, Failure, Status},
+    api::{Code, Event, Failure, Phase, Status},
     hub::Hub,
     link::Health,
     live,
@@ -39,6 +39,8 @@ pub struct Tunnel {
 enum Ask {
     Connect(Arc<Context>),
     Disconnect(oneshot::Sender<()>),
+    Toggle(Arc<Context>, oneshot::Sender<()>),
+    Change(Arc<Context>),
 }
 
 impl Tunnel {
@@ -51,8 +53,9 @@ impl Tunnel {
         Self { asks, status }
     }
 
-    pub fn status(&self) -> Status {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// While `look` looks, no newer state is told to anybody.
+    pub fn status<T>(&self, look: impl FnOnce(&Status) -> T) -> T {
+        look(&self.status.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Begins, with what the profile says now; nothing when it is on already.
@@ -62,10 +65,24 @@ impl Tunnel {
 
     /// Returns when everything is gone.
     pub fn disconnect(&self) -> impl Future<Output = ()> + use<> {
-        let (done, gone) = oneshot::channel();
-        let _ = self.asks.send(Ask::Disconnect(done));
+        self.ask(Ask::Disconnect)
+    }
+
+    /// Connects when it is off (returns at once), disconnects otherwise (returns when everything is gone).
+    pub fn toggle(&self, context: Arc<Context>) -> impl Future<Output = ()> + use<> {
+        self.ask(|done| Ask::Toggle(context, done))
+    }
+
+    /// The profile was changed: what runs goes on as it is, the next start uses the new one.
+    pub fn change(&self, context: Arc<Context>) {
+        let _ = self.asks.send(Ask::Change(context));
+    }
+
+    fn ask<A: FnOnce(oneshot::Sender<()>) -> Ask>(&self, ask: A) -> impl Future<Output = ()> + use<A> {
+        let (done, is_done) = oneshot::channel();
+        let _ = self.asks.send(ask(done));
         async move {
-            let _ = gone.await;
+            let _ = is_done.await;
         }
     }
 }
@@ -95,6 +112,8 @@ enum Wake {
     Ask(Option<Ask>),
     Progress(Progress),
     Ended(Result<(), Failure>),
+    /// The attempt has ended by a mistake of ours, and has taken nothing down.
+    Broken(String),
     Retry,
     Second,
 }
@@ -120,6 +139,7 @@ impl Task {
     /// Until the handle is gone and nothing runs.
     async fn run(&mut self, mut asks: UnboundedReceiver<Ask>) {
         let mut seconds = interval(COUNTDOWN);
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             let retry = self.retry;
             let wake = tokio::select! {
@@ -138,27 +158,66 @@ impl Task {
 
     fn on(&mut self, wake: Wake) {
         match wake {
-            Wake::Ask(Some(Ask::Connect(context))) => {
-                self.next = context;
-                self.feed(Input::Connect);
-            }
-            Wake::Ask(Some(Ask::Disconnect(done))) => {
-                self.waiting.push(done);
-                self.feed(Input::Disconnect);
-            }
+            Wake::Ask(Some(ask)) => self.obey(ask),
             Wake::Progress(Progress::Reached(stage)) => self.feed(Input::Reached(stage)),
             Wake::Progress(Progress::Up) => self.feed(Input::Up),
             Wake::Progress(Progress::RulesLost(failure)) => self.feed(Input::RulesLost(failure)),
             Wake::Progress(Progress::Health(health)) => self.health = health,
-            Wake::Ended(result) => {
-                self.attempt = None;
-                self.feed(Input::Ended(result));
+            Wake::Ended(result) => self.ended(result),
+            Wake::Broken(why) => {
+                let context = self.context.clone();
+                tokio::spawn(async move { context.tools.helper.unload(context.session).await });
+                self.ended(Err(Failure::new(Code::Internal, "this computer", why)));
             }
             Wake::Retry => {
                 self.retry = None;
                 self.feed(Input::RetryDue);
             }
             Wake::Second | Wake::Ask(None) => {}
+        }
+    }
+
+    fn obey(&mut self, ask: Ask) {
+        match ask {
+            Ask::Connect(context) => {
+                self.next = context;
+                self.feed(Input::Connect);
+            }
+            Ask::Disconnect(done) => {
+                self.waiting.push(done);
+                self.feed(Input::Disconnect);
+            }
+            Ask::Toggle(context, done)
+                if matches!(self.machine.state().phase(), Phase::Off | Phase::Error) =>
+            {
+                self.obey(Ask::Connect(context));
+                let _ = done.send(());
+            }
+            Ask::Toggle(_, done) => self.obey(Ask::Disconnect(done)),
+            Ask::Change(context) => self.change(context),
+        }
+    }
+
+    /// A failure that the old profile had says nothing of the new one.
+    fn change(&mut self, context: Arc<Context>) {
+        self.next = context;
+        if self.attempt.is_none() && self.retry.is_none() {
+            self.context = self.next.clone();
+            self.feed(Input::Disconnect);
+        }
+    }
+
+    /// Everything of the attempt is gone: whoever waited for that hears it, also when the next one begins at once.
+    fn ended(&mut self, result: Result<(), Failure>) {
+        self.attempt = None;
+        self.release();
+        self.feed(Input::Ended(result));
+    }
+
+    fn release(&mut self) {
+        for done in self.waiting.drain(..) {
+            // nobody waits any more: fine
+            let _ = done.send(());
         }
     }
 
@@ -176,16 +235,16 @@ impl Task {
             self.since = live::now();
         }
         if self.attempt.is_none() && self.retry.is_none() {
-            for done in self.waiting.drain(..) {
-                // nobody waits any more: fine
-                let _ = done.send(());
-            }
+            self.release();
         }
     }
 
     fn start(&mut self) {
         self.context = self.next.clone();
         self.health = Health::default();
+        if matches!(self.machine.state(), State::Starting { again: false, .. }) {
+            self.context.tools.table.begin(&self.context.profile);
+        }
         let (tell, progress) = unbounded_channel();
         let (context, cancel) = (self.context.clone(), Arc::new(Notify::new()));
         let stop = cancel.clone();
@@ -218,8 +277,6 @@ async fn next_of(attempt: &mut Option<Attempt>) -> Wake {
     tokio::select! {
         biased;
         Some(progress) = attempt.progress.recv() => Wake::Progress(progress),
-        end = &mut attempt.end => Wake::Ended(end.unwrap_or_else(|panic| {
-            Err(Failure::new(Code::Internal, "this computer", panic.to_string()))
-        })),
+        end = &mut attempt.end => end.map_or_else(|panic| Wake::Broken(panic.to_string()), Wake::Ended),
     }
 }

@@ -55,11 +55,16 @@ pub struct Context {
     /// Why it cannot be used.
     pub invalid: Option<Failure>,
     pub session: SessionId,
+    pub tools: Arc<Tools>,
+}
+
+/// What all tunnels of an engine share.
+pub struct Tools {
     pub helper: Arc<Helper>,
     pub table: Arc<Table>,
     pub agents: Arc<Agents>,
     pub ours: Arc<Ours>,
-    /// 0700; for the master's socket.
+    /// 0700; for the masters' sockets.
     pub runtime: PathBuf,
 }
 
@@ -81,7 +86,6 @@ pub async fn attempt(
     if let Some(failure) = &context.invalid {
         return Err(failure.clone());
     }
-    context.table.begin(&context.profile);
     let mut parts = Parts::default();
     let result = tokio::select! {
         failure = build_up(context, &mut parts, tell) => Err(failure),
@@ -89,7 +93,7 @@ pub async fn attempt(
     };
     // the rules go last: without them a program would not hear that its connection is cut
     parts.close_connections().await;
-    context.helper.unload(context.session).await;
+    context.tools.helper.unload(context.session).await;
     parts.take_down().await;
     result
 }
@@ -133,7 +137,7 @@ impl Context {
 
     /// The rule for the cgroup is the better way: it costs nothing and survives the helper.
     fn adopt(&self, pid: Option<u32>, cgroup: Option<&Cgroup>) -> Option<Adopted> {
-        pid.filter(|_| cgroup.is_none()).map(|pid| self.ours.adopt(pid))
+        pid.filter(|_| cgroup.is_none()).map(|pid| self.tools.ours.adopt(pid))
     }
 
     pub(super) fn random(&self) -> u32 {
@@ -155,7 +159,7 @@ async fn sign_in(
     tell: &UnboundedSender<Progress>,
 ) -> Result<(), Failure> {
     let _ = tell.send(Progress::Reached(Stage::SigningIn));
-    let cgroup = match context.ours.cgroup() {
+    let cgroup = match context.tools.ours.cgroup() {
         Ok(cgroup) => Some(&*parts.cgroup.insert(cgroup)),
         Err(error) => {
             tracing::info!(%error, "no cgroup of our own; ssh is recognised by its processes");
@@ -167,25 +171,33 @@ async fn sign_in(
         let guard = Login::none(folder)
             .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
         parts.login = Some(guard);
-        let channel = Channel::local(&context.agents, folder)?;
+        let channel = Channel::local(&context.tools.agents, folder)?;
         parts.adopted.extend(context.adopt(channel.pid(), cgroup));
         parts.channel = Some(channel);
         return Ok(());
     };
     let (program, socket) =
-        (&context.parsed.ssh_command, context.runtime.join(format!("{}.ssh", context.session.0)));
+        (&context.parsed.ssh_command, context.tools.runtime.join(format!("{}.ssh", context.session.0)));
     let login = parts.login.insert(Login::start(program, server, &socket, folder)?);
     parts.adopted.extend(context.adopt(login.pid(), cgroup));
     login.signed_in().await?;
     let _ = tell.send(Progress::Reached(Stage::StartingAgent));
     let subject = context.subject();
-    let start =
-        Channel::remote(program, &subject, &socket, &context.agents, folder, |it| elsewhere(it, &subject));
-    let channel = tokio::select! {
-        channel = start => channel?,
+    let start = Channel::remote(program, &subject, &socket, &context.tools.agents, folder, |it| {
+        elsewhere(it, &subject)
+    });
+    let started = tokio::select! {
+        started = start => started,
         failure = login.ended() => return Err(failure),
     };
-    parts.channel = Some(channel);
+    parts.channel = Some(match started {
+        Ok(channel) => channel,
+        // a channel that says nothing: forbidden, or the login itself is ending
+        Err(failure) if matches!(failure.code, Code::NoExec | Code::SshMissing) => {
+            return Err(timeout(LOGIN_FOLLOWS, login.ended()).await.unwrap_or(failure));
+        }
+        Err(failure) => return Err(failure),
+    });
     Ok(())
 }
 
@@ -240,12 +252,12 @@ async fn carry(
     }
     let service = Arc::new(Service {
         profile: context.profile.clone(),
-        parsed: context.parsed.clone(),
+        rules: context.parsed.rules(),
         link: link.clone(),
-        table: context.table.clone(),
-        helper: context.helper.clone(),
+        table: context.tools.table.clone(),
+        helper: context.tools.helper.clone(),
         capture,
-        ours: context.ours.clone(),
+        ours: context.tools.ours.clone(),
         alive,
         diagnostics: Diagnostics::open().ok(),
         users: Users::default(),

@@ -11,27 +11,32 @@ fn opened(profile: &str) -> Opened {
     }
 }
 
+/// So many milliseconds after the first moment, which is the same for the whole test.
+fn at(start: Instant, milliseconds: u64) -> Instant {
+    start + Duration::from_millis(milliseconds)
+}
+
 #[test]
 fn a_connection_is_told_when_it_changes_and_only_then() {
-    let table = Arc::new(Table::default());
+    let (table, start) = (Arc::new(Table::default()), Instant::now());
     let row = table.open(opened("work"), 0);
-    assert_eq!(table.delta(200).changed.len(), 1);
-    assert_eq!(table.delta(400).changed, []);
+    assert_eq!(table.delta(at(start, 200)).changed.len(), 1);
+    assert_eq!(table.delta(at(start, 400)).changed, []);
     row.add_down(1000);
     row.set(ConnectionState::Open);
-    let changed = table.delta(600).changed;
+    let changed = table.delta(at(start, 600)).changed;
     assert_eq!((changed[0].down, changed[0].state), (1000, ConnectionState::Open));
     assert_eq!(changed[0].down_rate, 2000, "1000 bytes in 0.2 s, weighted 0.4");
 }
 
 #[test]
 fn a_rate_fades_to_nothing_and_then_is_silent() {
-    let table = Arc::new(Table::default());
+    let (table, start) = (Arc::new(Table::default()), Instant::now());
     let row = table.open(opened("work"), 0);
     row.add_up(100_000);
     let mut rounds = 0;
     for now in (200..).step_by(200) {
-        match table.delta(now).changed.first() {
+        match table.delta(at(start, now)).changed.first() {
             Some(_) => rounds += 1,
             None => break,
         }
@@ -54,14 +59,15 @@ fn the_first_end_is_kept_and_a_dropped_row_was_lost() {
 
 #[test]
 fn sums_outlive_the_rows_that_are_forgotten() {
-    let table = Arc::new(Table::default());
+    let (table, start) = (Arc::new(Table::default()), Instant::now());
     table.begin(&ProfileId("work".into()));
+    table.delta(start);
     for _ in 0..CLOSED_KEPT + 50 {
         let row = table.open(opened("work"), 0);
         row.add_down(10);
         row.set(ConnectionState::Closed);
     }
-    let delta = table.delta(200);
+    let delta = table.delta(at(start, 200));
     assert_eq!((delta.changed.len(), delta.gone.len()), (CLOSED_KEPT, 50));
     let total = &delta.totals[0];
     assert_eq!(
@@ -72,13 +78,13 @@ fn sums_outlive_the_rows_that_are_forgotten() {
 
 #[test]
 fn a_socket_is_asked_for_once() {
-    let table = Arc::new(Table::default());
+    let (table, start) = (Arc::new(Table::default()), Instant::now());
     let _row = table.open(opened("work"), 0);
     let asked = table.nameless();
     assert_eq!(asked, HashSet::from([7]));
     table.name(&asked, &HashMap::from([(7, App { pid: 42, name: "curl".into() })]));
     assert_eq!(table.nameless(), HashSet::new());
-    assert_eq!(table.delta(200).changed[0].app.as_deref(), Some("curl"));
+    assert_eq!(table.delta(at(start, 200)).changed[0].app.as_deref(), Some("curl"));
 }
 
 #[test]
