@@ -48,7 +48,7 @@ build: ui/dist/index.html
 	installers/agent/build.sh $(AGENTS)
 
 ui/dist/index.html: ui/node_modules $(shell find ui/src ui/index.html ui/vite.config.ts -type f 2>/dev/null)
-	cd ui && npm run --silent build
+	cd ui && npm run --silent build -- --logLevel warn
 	@touch $@
 
 ui/node_modules: ui/package-lock.json

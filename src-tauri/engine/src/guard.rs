@@ -19,7 +19,7 @@ use nix::{
         signal::{SigHandler, Signal, kill, signal},
         wait::{WaitPidFlag, waitpid},
     },
-    unistd::{Pid, getppid},
+    unistd::Pid,
 };
 
 use crate::sys::{apps, cgroup};
@@ -40,9 +40,9 @@ pub fn run_if_asked() {
     }
 }
 
-/// The command line of a guard for `program` (nothing: it only clears the cgroup away), inside `cgroup`.
+/// The command of a guard for `program` (nothing: it only clears the cgroup away), inside `cgroup`.
 pub fn command(cgroup: Option<&Path>, program: &[OsString]) -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = ourselves()?;
     command.arg(ARGUMENT).arg(cgroup.unwrap_or(Path::new(""))).args(program).process_group(0);
     Ok(command)
 }
@@ -56,19 +56,18 @@ pub fn enter(command: &mut Command, cgroup: &Path) -> io::Result<()> {
 }
 
 fn watch(cgroup: Option<&Path>, program: &[OsString]) -> i32 {
-    let engine = getppid();
     stay(SigHandler::SigIgn);
     adopt_orphans();
     let Some((name, args)) = program.split_first() else {
         wait_for_the_engine();
-        clear(cgroup, engine);
+        clear(cgroup);
         return 0;
     };
     match start(cgroup, name, args) {
-        Ok(child) => accompany(child, cgroup, engine),
+        Ok(child) => accompany(child, cgroup),
         Err(error) => {
             eprintln!("{}: {error}", name.to_string_lossy());
-            clear(cgroup, engine);
+            clear(cgroup);
             127
         }
     }
@@ -100,7 +99,7 @@ fn stay(handler: SigHandler) {
 }
 
 /// Until the program or the engine ends, whichever is first.
-fn accompany(mut child: Child, cgroup: Option<&Path>, engine: Pid) -> i32 {
+fn accompany(mut child: Child, cgroup: Option<&Path>) -> i32 {
     let pid = Pid::from_raw(child.id() as i32);
     let folder = cgroup.map(Path::to_owned);
     thread::spawn(move || {
@@ -110,11 +109,11 @@ fn accompany(mut child: Child, cgroup: Option<&Path>, engine: Pid) -> i32 {
         let _ = kill(pid, Signal::SIGKILL);
         // `accompany` ends the process as soon as the program is gone; this is for one that cannot even be killed
         thread::sleep(GOODBYE);
-        clear(folder.as_deref(), engine);
+        clear(folder.as_deref());
         exit(1);
     });
     let status = child.wait();
-    clear(cgroup, engine);
+    clear(cgroup);
     status.map_or(1, code)
 }
 
@@ -127,10 +126,9 @@ fn wait_for_the_engine() {
 }
 
 /// Transports that a `ProxyCommand` left behind: in the cgroup, or our children by adoption.
-fn clear(cgroup: Option<&Path>, engine: Pid) {
+fn clear(cgroup: Option<&Path>) {
     if let Some(folder) = cgroup {
-        // an engine that lives removes what its tunnels share by itself
-        return if getppid() == engine { cgroup::remove(folder) } else { cgroup::remove_with_family(folder) };
+        return cgroup::remove(folder);
     }
     let deadline = Instant::now() + GOODBYE;
     while kill_children() && Instant::now() < deadline {
@@ -148,6 +146,14 @@ fn kill_children() -> bool {
     !children.is_empty()
 }
 
+/// The program that runs, even when an upgrade has put another in its place: its name would lead to nothing.
+#[cfg(target_os = "linux")]
+fn ourselves() -> io::Result<Command> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(std::env::current_exe()?);
+    Ok(command)
+}
+
 #[cfg(target_os = "linux")]
 fn adopt_orphans() {
     let _ = nix::sys::prctl::set_child_subreaper(true);
@@ -157,6 +163,11 @@ fn adopt_orphans() {
 fn die_with_parent(command: &mut Command) {
     // SAFETY: one system call between fork and exec
     unsafe { command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ourselves() -> io::Result<Command> {
+    std::env::current_exe().map(Command::new)
 }
 
 #[cfg(not(target_os = "linux"))]

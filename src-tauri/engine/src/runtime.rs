@@ -6,13 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
+use nix::{
+    errno::Errno,
+    sys::signal::kill,
+    unistd::{Pid, geteuid},
+};
+
+use crate::setup::fallback_runtime;
 
 /// A folder of this process, 0700. Those of processes that are gone are cleared away. A socket's path may have 107
-/// bytes, of which ssh wants 18 for a name of its own: where the usual place is too deep, the temporary folder serves.
+/// bytes, of which ssh wants 18 for a name of its own: where the usual place is too deep, the one for want of a session serves.
 pub fn folder(usual: &Path) -> io::Result<PathBuf> {
     const LONGEST: usize = 107 - 18 - "/4294967295/4294967295.ssh".len();
-    let short = std::env::temp_dir().join(format!("ropeway-{}", nix::unistd::getuid()));
+    let short = fallback_runtime(geteuid());
     let parent = if usual.as_os_str().len() <= LONGEST { usual } else { &short };
     let mut private = fs::DirBuilder::new();
     private.recursive(true).mode(0o700).create(parent)?;
@@ -26,7 +32,7 @@ pub fn folder(usual: &Path) -> io::Result<PathBuf> {
 /// In a shared temporary folder anybody could have made it before us.
 fn own(folder: &Path) -> io::Result<()> {
     let data = fs::symlink_metadata(folder)?;
-    if !data.is_dir() || data.uid() != nix::unistd::geteuid().as_raw() || data.mode() & 0o077 != 0 {
+    if !data.is_dir() || data.uid() != geteuid().as_raw() || data.mode() & 0o077 != 0 {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the folder is not ours alone"));
     }
     Ok(())

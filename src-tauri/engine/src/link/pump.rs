@@ -21,11 +21,12 @@ const OUTPUT: usize = 64 * 1024;
 /// Pause between two heartbeats. The agent's answer is the evidence for "Connected".
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Without an answer for this long the path is not verified any more: two heartbeats.
-const UNVERIFIED: Duration = Duration::from_secs(10);
+/// After so many heartbeats without a byte from the agent the path is not verified any more: 10 s, longer than a
+/// lost packet takes to be sent again.
+const UNVERIFIED: u32 = 2;
 
-/// Without an answer for this long the path is dead. A rekey or a Wi-Fi roam takes a few seconds.
-const DEAD: Duration = Duration::from_secs(20);
+/// After so many the path is dead: 20 s. A rekey or a Wi-Fi roam takes a few seconds.
+const DEAD: u32 = 4;
 
 /// Why the pump has stopped.
 #[derive(Debug)]
@@ -36,14 +37,14 @@ pub enum End {
     Pipe(io::Error),
     /// What came is not our protocol.
     Protocol(ropeway_mux::Error),
-    /// No heartbeat came back for 20 s.
+    /// Not a byte came for 20 s, though we asked.
     NoAnswer,
 }
 
 /// What the heartbeat says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Health {
-    /// The agent has answered, and lately.
+    /// The agent has answered, and lately something came from it.
     pub verified: bool,
     /// Of the last heartbeat.
     pub round_trip: Option<Micros>,
@@ -72,7 +73,7 @@ impl Link {
         let shared = &*self.shared;
         let mut input = BytesMut::with_capacity(INPUT);
         let mut output = BytesMut::with_capacity(OUTPUT);
-        let mut heart = Heart::start();
+        let mut heart = Heart::default();
         let mut beat = interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if let Err(error) = shared.receive(first, &mut heart) {
@@ -101,21 +102,20 @@ impl Link {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     shared.expire();
                 }
-                _ = beat.tick() => if let Err(end) = shared.beat(&heart) { return end },
+                _ = beat.tick() => if let Err(end) = shared.beat(&mut heart) { return end },
             }
         }
     }
 }
 
-/// When the agent was last heard.
+/// Whether the agent lives. Any byte is a sign: on a slow line the answer to a heartbeat waits behind everything that
+/// was sent before it. Beats are counted, not seconds: a process that was stopped for an hour has not listened.
+#[derive(Default)]
 struct Heart {
-    answered: Instant,
-}
-
-impl Heart {
-    fn start() -> Self {
-        Self { answered: Instant::now() }
-    }
+    /// A heartbeat came back once. What came before that may be a banner.
+    answered: bool,
+    /// Heartbeats since the last byte.
+    silent: u32,
 }
 
 impl Shared {
@@ -136,11 +136,19 @@ impl Shared {
         state.mux.receive(bytes, now)?;
         let pong = state.dispatch();
         drop(state);
-        if let Some(round_trip) = pong {
-            heart.answered = Instant::now();
-            self.health.send_replace(Health { verified: true, round_trip: Some(round_trip) });
+        if !bytes.is_empty() {
+            heart.silent = 0;
+            heart.answered |= pong.is_some();
+            self.heard(heart.answered, pong);
         }
         Ok(())
+    }
+
+    fn heard(&self, verified: bool, round_trip: Option<Micros>) {
+        self.health.send_if_modified(|health| {
+            let now = Health { verified, round_trip: round_trip.or(health.round_trip) };
+            std::mem::replace(health, now) != now
+        });
     }
 
     fn expire(&self) {
@@ -150,14 +158,14 @@ impl Shared {
         state.dispatch();
     }
 
-    fn beat(&self, heart: &Heart) -> Result<(), End> {
-        let silent = heart.answered.elapsed();
-        if silent >= DEAD {
+    fn beat(&self, heart: &mut Heart) -> Result<(), End> {
+        if heart.silent >= DEAD {
             return Err(End::NoAnswer);
         }
-        if silent >= UNVERIFIED {
+        if heart.silent >= UNVERIFIED {
             self.health.send_if_modified(|health| std::mem::take(&mut health.verified));
         }
+        heart.silent += 1;
         self.state().mux.ping(self.now());
         Ok(())
     }

@@ -31,11 +31,11 @@ impl Stream {
         Self { shared, id }
     }
 
-    /// Whether the target took the connection.
+    /// Whether the target took the connection, though it may have cut it since.
     pub async fn opened(&self) -> Result<(), Reason> {
         self.poll(|slot, context| match (slot.opened, slot.end) {
-            (_, Some(reason)) => Poll::Ready(Err(reason)),
-            (true, None) => Poll::Ready(Ok(())),
+            (true, _) => Poll::Ready(Ok(())),
+            (false, Some(reason)) => Poll::Ready(Err(reason)),
             (false, None) => wait(&mut slot.reader, context),
         })
         .await

@@ -5,9 +5,9 @@ use std::{net::SocketAddr, time::Duration};
 use bytes::{Bytes, BytesMut};
 use ropeway_mux::{Config, Connection, Event, Micros, Reason, Role};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional, duplex},
     task::JoinHandle,
-    time::timeout,
+    time::{advance, sleep, timeout},
 };
 
 use super::*;
@@ -15,17 +15,22 @@ use super::*;
 /// Long enough for any machine; nothing here takes a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Port 1 refuses, port 2 never answers, all others echo and then end as the client did.
+/// Port 1 refuses, port 2 never answers, port 3 cuts when it is spoken to, all others echo and then end as the client did.
 async fn agent(mut pipe: DuplexStream) {
     let mut mux = Connection::new(Config::new(Role::Agent));
     let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
     let mut backlog: Vec<(StreamId, Option<Bytes>)> = vec![];
+    let mut cutting = vec![];
     for tick in 0u64.. {
         let now = Micros(tick);
         while let Some(event) = mux.next_event() {
             match event {
                 Event::Incoming { id, target } if target.port() == 1 => mux.refuse(id, Reason::Refused),
-                Event::Incoming { id, target } if target.port() != 2 => mux.accept(id),
+                Event::Incoming { id, target } if target.port() != 2 => {
+                    mux.accept(id);
+                    cutting.extend((target.port() == 3).then_some(id));
+                }
+                Event::Data { id, .. } if cutting.contains(&id) => mux.reset(id, Reason::Reset),
                 Event::Data { id, data } => backlog.push((id, Some(data))),
                 Event::Eof { id } => backlog.push((id, None)),
                 _ => {}
@@ -120,6 +125,16 @@ async fn a_refusal_has_its_reason_and_no_byte() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_cut_was_still_opened() {
+    let setting = set_up(b"");
+    let stream = setting.link.open(target(3));
+    timeout(PATIENCE, stream.opened()).await.unwrap().unwrap();
+    stream.send(Bytes::from_static(b"hello"));
+    assert_eq!(timeout(PATIENCE, stream.receive()).await.unwrap(), Err(Reason::Reset));
+    assert_eq!(stream.opened().await, Ok(()));
+}
+
+#[tokio::test]
 async fn when_the_agent_ends_every_stream_does() {
     let setting = set_up(b"");
     let (open, waiting) = (setting.link.open(target(80)), setting.link.open(target(2)));
@@ -208,4 +223,69 @@ async fn an_upload_does_not_wait_for_answers() {
     tokio::spawn(async move { write_all(&stream, Bytes::from(vec![0; 2 * ENOUGH])).await });
     tokio::spawn(async move { link.run(from, to, b"").await });
     timeout(PATIENCE, silent).await.expect("the whole window arrives though nothing is answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_says_nothing_is_dead_after_four_beats() {
+    let (ours, _theirs) = duplex(1 << 16);
+    let (from, to) = tokio::io::split(ours);
+    let start = tokio::time::Instant::now();
+    assert!(matches!(Link::new().run(from, to, b"").await, End::NoAnswer));
+    assert_eq!(start.elapsed().as_secs(), 20);
+}
+
+/// On a slow line a heartbeat waits behind what was sent before it.
+#[tokio::test(start_paused = true)]
+async fn bytes_that_trickle_in_are_life_though_no_heartbeat_comes_back() {
+    let (ours, mut theirs) = duplex(1 << 16);
+    let link = Link::new();
+    let (from, to) = tokio::io::split(ours);
+    let trickle = async {
+        let (mut mux, mut output) = (Connection::new(Config::new(Role::Agent)), BytesMut::new());
+        // of all that is asked it hears only the first word
+        let mut hello = BytesMut::new();
+        Connection::new(Config::new(Role::Client)).transmit(&mut hello, 1 << 16, Micros(0));
+        mux.receive(&hello, Micros(0)).unwrap();
+        for _ in 0..60 {
+            assert!(mux.send_control(1, Bytes::from_static(b"x")));
+            while mux.transmit(&mut output, 1 << 16, Micros(0)) > 0 {}
+            theirs.write_all(&output.split()).await.unwrap();
+            sleep(Duration::from_secs(7)).await;
+        }
+    };
+    tokio::select! {
+        end = link.run(from, to, b"") => panic!("{end:?}"),
+        () = trickle => {}
+    }
+    assert!(!link.health().borrow().verified, "bytes are no answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silence_is_told_and_so_is_its_end() {
+    let (ours, mut near) = duplex(1 << 16);
+    let (mut far, theirs) = duplex(1 << 16);
+    let link = Link::new();
+    let (running, (from, to)) = (link.clone(), tokio::io::split(ours));
+    tokio::spawn(async move { running.run(from, to, b"").await });
+    tokio::spawn(agent(theirs));
+    let start = tokio::time::Instant::now();
+    tokio::spawn(async move {
+        let _ = timeout(Duration::from_secs(7), copy_bidirectional(&mut near, &mut far)).await;
+        sleep(Duration::from_secs(15)).await;
+        copy_bidirectional(&mut near, &mut far).await
+    });
+    let mut health = link.health();
+    for (verified, second) in [(true, 0), (false, 20), (true, 22)] {
+        health.wait_for(|health| health.verified == verified).await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), second);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_stopped_asks_before_it_gives_up() {
+    let setting = set_up(b"");
+    setting.link.health().wait_for(|health| health.verified).await.unwrap();
+    advance(Duration::from_hours(1)).await;
+    sleep(Duration::from_secs(30)).await;
+    assert!(!setting.pump.is_finished() && setting.link.health().borrow().verified);
 }

@@ -10,9 +10,9 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -26,9 +26,12 @@ use crate::{
     sys::descriptors,
 };
 
-/// How long a server may take for each step of the bootstrap. Sending 1 MB over a modem line takes minutes; a
-/// server that says nothing for this long is not going to.
+/// How long a server may take for each answer. A busy one needs seconds to start a shell; one that says nothing for
+/// this long is not going to.
 const STEP: Duration = Duration::from_secs(30);
+
+/// Bytes a second of the slowest line worth having, a bad GPRS one: the agent may take its size by this, and a step.
+const SLOWEST: u64 = 2000;
 
 /// A running agent and its pipes.
 pub struct Channel {
@@ -122,13 +125,16 @@ impl Talk<'_> {
         agents: &Agents,
         check: impl Fn(&Machine) -> Result<(), Failure>,
     ) -> Result<Channel, Failure> {
+        let mut deadline = Instant::now() + STEP;
         loop {
-            match self.answer().await? {
+            let answer = self.answer(deadline).await?;
+            deadline = Instant::now() + STEP;
+            match answer {
                 Answer::Machine(machine) => {
                     check(&machine)?;
                     self.machine = machine;
                 }
-                Answer::Send => self.send(agents).await?,
+                Answer::Send => deadline = self.send(agents).await?,
                 Answer::Run => break,
                 Answer::Failed(trouble) => return Err(self.trouble(trouble)),
             }
@@ -138,39 +144,27 @@ impl Talk<'_> {
         Ok(self.channel)
     }
 
-    async fn answer(&mut self) -> Result<Answer, Failure> {
-        loop {
-            if let Some(answer) = self.reader.next() {
-                return Ok(answer);
-            }
-            let mut buffer = [0; 4096];
-            match timeout(STEP, self.channel.output.read(&mut buffer)).await {
-                Ok(Ok(bytes @ 1..)) => self.push(&buffer[..bytes])?,
-                Ok(_) => return Err(self.silent().await),
-                Err(_) => {
-                    return Err(Failure::new(Code::Protocol, self.server, "no answer to the agent's start"));
-                }
-            }
-        }
+    async fn answer(&mut self, deadline: Instant) -> Result<Answer, Failure> {
+        let detail = match read_answer(&mut self.channel.output, &mut self.reader, deadline).await {
+            Ok(answer) => return Ok(answer),
+            Err(NoAnswer::Ended) => return Err(self.silent().await),
+            Err(NoAnswer::Late) => "no answer to the agent's start".to_owned(),
+            Err(NoAnswer::Noise) => format!("more than {} bytes before the agent", bootstrap::MAX_NOISE),
+        };
+        Err(Failure::new(Code::Protocol, self.server, detail))
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.reader.push(bytes).map_err(|TooMuchNoise| {
-            let detail = format!("more than {} bytes before the agent", bootstrap::MAX_NOISE);
-            Failure::new(Code::Protocol, self.server, detail)
-        })
-    }
-
-    async fn send(&mut self, agents: &Agents) -> Result<(), Failure> {
+    /// Returns when the answer must be there.
+    async fn send(&mut self, agents: &Agents) -> Result<Instant, Failure> {
         let Some(found) = agents.get(&self.machine.platform) else {
             return Err(self.trouble(Trouble::Platform));
         };
         let program = tokio::fs::read(&found.path).await;
         let program = program.map_err(|error| Failure::new(Code::Agent, self.server, error.to_string()))?;
+        let deadline = Instant::now() + patience(program.len());
         // a write that fails has its reason in the answer that follows
-        let _ = self.channel.input.write_all(&program).await;
-        let _ = self.channel.input.flush().await;
-        Ok(())
+        let _ = timeout_at(deadline, self.channel.input.write_all(&program)).await;
+        Ok(deadline)
     }
 
     fn trouble(&self, trouble: Trouble) -> Failure {
@@ -190,6 +184,38 @@ impl Talk<'_> {
     }
 }
 
+/// Why there was none.
+#[derive(Debug, PartialEq, Eq)]
+enum NoAnswer {
+    Ended,
+    Late,
+    Noise,
+}
+
+/// The deadline is for the whole answer: a server that only chatters does not move it.
+async fn read_answer(
+    output: &mut (impl AsyncRead + Unpin),
+    reader: &mut Reader,
+    deadline: Instant,
+) -> Result<Answer, NoAnswer> {
+    loop {
+        if let Some(answer) = reader.next() {
+            return Ok(answer);
+        }
+        let mut buffer = [0; 4096];
+        match timeout_at(deadline, output.read(&mut buffer)).await {
+            Ok(Ok(bytes @ 1..)) => reader.push(&buffer[..bytes]).map_err(|TooMuchNoise| NoAnswer::Noise)?,
+            Ok(_) => return Err(NoAnswer::Ended),
+            Err(_) => return Err(NoAnswer::Late),
+        }
+    }
+}
+
+/// For sending so many bytes and for what is said to them.
+fn patience(bytes: usize) -> Duration {
+    STEP + Duration::from_secs(bytes as u64 / SLOWEST)
+}
+
 /// What the agent or the server's profile writes to stderr goes to the log, and never blocks them.
 fn drain(mut errors: ChildStderr) {
     tokio::spawn(async move {
@@ -203,5 +229,35 @@ fn drain(mut errors: ChildStderr) {
 impl Found {
     fn agent(&self) -> bootstrap::Agent {
         bootstrap::Agent { hash: self.hash.clone(), size: self.size }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::duplex, time::sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn chatter_does_not_put_off_the_deadline() {
+        let (mut output, mut server) = duplex(64);
+        let start = Instant::now();
+        let chatter = async {
+            loop {
+                server.write_all(b"Welcome!\n").await.unwrap();
+                sleep(STEP / 3).await;
+            }
+        };
+        tokio::select! {
+            answer = read_answer(&mut output, &mut Reader::default(), start + STEP) => {
+                assert_eq!((answer, start.elapsed()), (Err(NoAnswer::Late), STEP));
+            }
+            () = chatter => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn an_agent_of_a_megabyte_may_take_minutes_to_arrive() {
+        assert_eq!(patience(1_200_000), Duration::from_secs(630));
     }
 }

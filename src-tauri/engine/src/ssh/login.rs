@@ -4,7 +4,8 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{Command as StdCommand, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -22,6 +23,10 @@ use crate::{
     profile::Server,
 };
 
+/// How long signing in may take: a server gives up after two minutes too (`LoginGraceTime`), and a person who must
+/// touch a key has looked away by then.
+const SIGNING_IN: Duration = Duration::from_mins(2);
+
 /// How often the master's socket is looked for. It appears when the login is through; ssh has no other sign.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -31,12 +36,19 @@ const END: Duration = Duration::from_secs(2);
 /// Bytes of ssh's words that are kept; the last ones count.
 const WORDS: usize = 64 * 1024;
 
+/// What ssh writes to stderr.
+struct Words {
+    said: Arc<Mutex<Vec<u8>>>,
+    /// Ends with the pipe.
+    listener: JoinHandle<()>,
+}
+
 /// A guard, and what it guards.
 pub struct Login {
     child: Child,
     /// The engine's end of the pipe: closed, the guard ends everything.
     leash: Option<ChildStdin>,
-    words: Option<JoinHandle<String>>,
+    words: Words,
     socket: PathBuf,
     server: String,
 }
@@ -51,7 +63,8 @@ impl Login {
     ) -> Result<Self, Failure> {
         let _ = std::fs::remove_file(socket);
         Self::spawn(&command::master(program, server, socket), socket, server.to_string(), cgroup)
-            .map_err(|error| Failure::new(Code::SshMissing, server.to_string(), error.to_string()))
+            // what cannot be started is the guard: it tells by itself of a missing ssh
+            .map_err(|error| Failure::new(Code::Resources, server.to_string(), error.to_string()))
     }
 
     /// A guard without a login, for the agent on this computer.
@@ -61,11 +74,18 @@ impl Login {
 
     /// Until signed in. Err = it could not.
     pub async fn signed_in(&mut self) -> Result<(), Failure> {
+        timeout(SIGNING_IN, self.socket_or_end()).await.unwrap_or_else(|_| {
+            let detail = format!("no login within {} seconds", SIGNING_IN.as_secs());
+            Err(Failure::new(Code::ServerUnreachable, &*self.server, detail))
+        })
+    }
+
+    async fn socket_or_end(&mut self) -> Result<(), Failure> {
         loop {
             tokio::select! {
                 status = self.child.wait() => {
                     let code = status.ok().and_then(|status: ExitStatus| status.code());
-                    let words = self.words().await;
+                    let words = self.words.all().await;
                     return Err(why(code, &self.server, &words));
                 }
                 () = sleep(LOOK) => if self.socket.exists() { return Ok(()) },
@@ -76,7 +96,7 @@ impl Login {
     /// Until ssh ends by itself: why.
     pub async fn ended(&mut self) -> Failure {
         let _ = self.child.wait().await;
-        let words = self.words().await;
+        let words = self.words.all().await;
         failure::of_loss(&self.server, &words)
     }
 
@@ -95,7 +115,11 @@ impl Login {
     }
 
     fn spawn(args: &[OsString], socket: &Path, server: String, cgroup: Option<&Path>) -> io::Result<Self> {
-        let mut child = Command::from(guard::command(cgroup, args)?)
+        Self::watch(guard::command(cgroup, args)?, socket, server)
+    }
+
+    fn watch(guard: StdCommand, socket: &Path, server: String) -> io::Result<Self> {
+        let mut child = Command::from(guard)
             .env_clear()
             .envs(environment::cleaned(std::env::vars_os()))
             .stdin(Stdio::piped())
@@ -103,28 +127,36 @@ impl Login {
             .stderr(Stdio::piped())
             .spawn()?;
         let leash = child.stdin.take();
-        let words = child.stderr.take().map(|stderr| tokio::spawn(listen(stderr)));
+        let words = Words::listen(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
         Ok(Self { child, leash, words, socket: socket.to_owned(), server })
-    }
-
-    /// What ssh has written. Waits a moment for its end: something that ssh left behind may hold the pipe open.
-    async fn words(&mut self) -> String {
-        match self.words.take() {
-            Some(words) => timeout(END, words).await.ok().and_then(Result::ok).unwrap_or_default(),
-            None => String::new(),
-        }
     }
 }
 
-async fn listen(mut stderr: ChildStderr) -> String {
-    let mut words = Vec::new();
+impl Words {
+    fn listen(stderr: ChildStderr) -> Self {
+        let said = Arc::default();
+        Self { listener: tokio::spawn(listen(stderr, Arc::clone(&said))), said }
+    }
+
+    /// Waits a moment for the end: something that ssh left behind may hold the pipe open. May be dropped and asked
+    /// again.
+    async fn all(&mut self) -> String {
+        if !self.listener.is_finished() {
+            let _ = timeout(END, &mut self.listener).await;
+        }
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&said).into_owned()
+    }
+}
+
+async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
     let mut buffer = [0; 4096];
     while let Ok(bytes @ 1..) = stderr.read(&mut buffer).await {
-        words.extend_from_slice(&buffer[..bytes]);
-        let excess = words.len().saturating_sub(WORDS);
-        words.drain(..excess);
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.extend_from_slice(&buffer[..bytes]);
+        let excess = said.len().saturating_sub(WORDS);
+        said.drain(..excess);
     }
-    String::from_utf8_lossy(&words).into_owned()
 }
 
 /// 127 is the guard's word for a program that cannot be started.
@@ -132,5 +164,33 @@ fn why(code: Option<i32>, server: &str, words: &str) -> Failure {
     match code {
         Some(127) => Failure::new(Code::SshMissing, server, failure::tail(words)),
         _ => failure::of_login(server, words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(script: &str) -> Login {
+        let mut guard = StdCommand::new("/bin/sh");
+        guard.args(["-c", script]);
+        Login::watch(guard, Path::new("/nowhere/socket"), "bastion".into()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_login_that_never_comes_has_a_limit() {
+        let mut login = login("exec sleep 600");
+        let start = tokio::time::Instant::now();
+        assert_eq!(login.signed_in().await.unwrap_err().code, Code::ServerUnreachable);
+        assert_eq!(start.elapsed().as_secs(), SIGNING_IN.as_secs());
+        login.end().await;
+    }
+
+    #[tokio::test]
+    async fn the_last_words_are_there_also_for_the_second_who_asks() {
+        let mut login = login("echo 'Connection reset by peer' >&2; exec 2>&1 >/dev/null; sleep 0.3 &");
+        login.child.wait().await.unwrap();
+        assert!(timeout(Duration::from_millis(1), login.ended()).await.is_err(), "the pipe is still open");
+        assert_eq!(login.ended().await.detail, "Connection reset by peer");
     }
 }

@@ -88,8 +88,6 @@ pub mod cgroup {
     }
 
     pub fn remove(_: &Path) {}
-
-    pub fn remove_with_family(_: &Path) {}
 }
 
 pub mod owner {
@@ -101,7 +99,6 @@ pub mod owner {
     pub struct Owner {
         pub inode: u32,
         pub uid: u32,
-        pub cgroup: u64,
     }
 
     /// Nobody to ask.

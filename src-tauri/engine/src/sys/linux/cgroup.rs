@@ -51,16 +51,19 @@ impl Cgroups {
     /// Fails where there is no cgroup2, or where the tree is not ours to change (a session that the user's service
     /// manager did not start).
     pub fn create(&self) -> io::Result<Cgroup> {
+        self.create_by(own_folder)
+    }
+
+    fn create_by(&self, place: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Cgroup> {
         let mut weak = self.family.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.made.fetch_add(1, Relaxed);
-        let family = match weak.upgrade() {
-            Some(family) => family,
-            None => Arc::new(Family::create(number)?),
-        };
+        // the guard of the last tunnel may have removed the family's folder already
+        if let Some(cgroup) = weak.upgrade().and_then(|family| family.member(number).transpose()) {
+            return cgroup;
+        }
+        let family = Arc::new(Family::create(&place()?, number)?);
         *weak = Arc::downgrade(&family);
-        let folder = family.folder.join(number.to_string());
-        fs::create_dir(&folder)?;
-        Ok(Cgroup { folder, family })
+        family.member(number)?.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -77,14 +80,24 @@ impl Cgroup {
 
 impl Family {
     /// A number makes the name new: a folder that is just being removed is never taken up again.
-    fn create(number: u32) -> io::Result<Self> {
-        let folder = own_folder()?.join(format!("ropeway-{}-{number}", std::process::id()));
+    fn create(place: &Path, number: u32) -> io::Result<Self> {
+        let folder = place.join(format!("ropeway-{}-{number}", std::process::id()));
         fs::create_dir(&folder)?;
         // something else may be mounted over the tree that the kernel's list of mounts still names
         open_procs(&folder).inspect_err(|_| drop(fs::remove_dir(&folder)))?;
         let handle =
             OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(&folder)?;
         Ok(Self { folder, handle: handle.into() })
+    }
+
+    /// None when the family's folder is gone.
+    fn member(self: Arc<Self>, number: u32) -> io::Result<Option<Cgroup>> {
+        let folder = self.folder.join(number.to_string());
+        match fs::create_dir(&folder) {
+            Ok(()) => Ok(Some(Cgroup { folder, family: self })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -104,16 +117,16 @@ pub fn open_procs(folder: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).open(folder.join("cgroup.procs"))
 }
 
-/// For a tunnel whose engine is gone: also removes the family's folder, when this was the last.
-pub fn remove_with_family(folder: &Path) {
-    remove(folder);
+/// Kills what is left in the folder and removes it, and the family's with the last one: an engine that was killed
+/// cannot. (While there is another tunnel, the kernel refuses that.)
+pub fn remove(folder: &Path) {
+    remove_member(folder);
     if let Some(family) = folder.parent() {
         let _ = fs::remove_dir(family);
     }
 }
 
-/// Kills what is left in the folder and removes it.
-pub fn remove(folder: &Path) {
+fn remove_member(folder: &Path) {
     kill_all(folder);
     let deadline = Instant::now() + EMPTYING;
     while fs::remove_dir(folder).is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
@@ -124,7 +137,8 @@ pub fn remove(folder: &Path) {
 }
 
 fn kill_all(folder: &Path) {
-    if fs::write(folder.join("cgroup.kill"), "1").is_ok() {
+    let killed = OpenOptions::new().write(true).open(folder.join("cgroup.kill"));
+    if killed.and_then(|mut kill| kill.write_all(b"1")).is_ok() {
         return;
     }
     // before Linux 5.14

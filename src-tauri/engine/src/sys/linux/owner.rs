@@ -4,6 +4,12 @@ use std::{
     io, mem,
     net::{IpAddr, SocketAddr},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    sync::{Mutex, PoisonError},
+};
+
+use nix::sys::{
+    socket::{MsgFlags, recv, setsockopt, sockopt},
+    time::TimeVal,
 };
 
 /// `SOCK_DIAG_BY_FAMILY` of the kernel's `sock_diag.h`.
@@ -11,8 +17,8 @@ const BY_FAMILY: u16 = 20;
 /// `NLM_F_REQUEST` and `NLMSG_ERROR`, linux/netlink.h.
 const REQUEST: u16 = 1;
 const ERROR: u16 = 2;
-/// `INET_DIAG_CGROUP_ID` of `inet_diag.h`: told to everybody.
-const CGROUP_ID: u16 = 21;
+/// Seconds for an answer. The kernel queues it before `send` returns: one that is missing then will not come.
+const ANSWER: i64 = 1;
 /// Bytes of a netlink header, and of it with `inet_diag_msg`.
 const HEADER: usize = 16;
 const MESSAGE: usize = HEADER + mem::size_of::<Found>();
@@ -23,13 +29,18 @@ pub struct Owner {
     /// 0 when the program has closed it already.
     pub inode: u32,
     pub uid: u32,
-    /// Inode of the cgroup's folder, 0 where the kernel does not tell.
-    pub cgroup: u64,
 }
 
-/// One netlink socket, kept open.
+/// One netlink socket, kept open. Locked from a question to its answer: whoever reads gets what comes first.
 #[derive(Debug)]
-pub struct Diagnostics(OwnedFd);
+pub struct Diagnostics(Mutex<Line>);
+
+#[derive(Debug)]
+struct Line {
+    socket: OwnedFd,
+    /// Number of the last question; the answer bears the same.
+    asked: u32,
+}
 
 /// `inet_diag_sockid`.
 #[repr(C)]
@@ -84,32 +95,45 @@ impl Diagnostics {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the descriptor is new and nobody else's
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(ANSWER, 0))?;
+        Ok(Self(Mutex::new(Line { socket, asked: 0 })))
     }
 
     /// The TCP socket at `local` that wanted to reach `remote` (before the redirect).
     pub fn tcp(&self, local: SocketAddr, remote: SocketAddr) -> io::Result<Owner> {
-        let question = question(local, remote);
-        let mut answer = [0u8; 512];
-        // SAFETY: both buffers live across the calls and their lengths are passed with them
-        let got = unsafe {
-            let bytes = mem::size_of::<Question>();
-            if libc::send(self.0.as_raw_fd(), (&raw const question).cast(), bytes, 0) < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            libc::recv(self.0.as_raw_fd(), answer.as_mut_ptr().cast(), answer.len(), 0)
-        };
-        let got = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
-        read(&answer[..got])
+        // a panic elsewhere leaves at most an answer behind that is skipped
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ask(local, remote)
     }
 }
 
-fn question(local: SocketAddr, remote: SocketAddr) -> Question {
+impl Line {
+    fn ask(&mut self, local: SocketAddr, remote: SocketAddr) -> io::Result<Owner> {
+        self.asked = self.asked.wrapping_add(1);
+        self.send(&question(local, remote, self.asked))?;
+        let mut answer = [0u8; 512];
+        loop {
+            let got = recv(self.socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+            if sequence(&answer[..got]) == Some(self.asked) {
+                return read(&answer[..got]);
+            }
+        }
+    }
+
+    fn send(&self, question: &Question) -> io::Result<()> {
+        let bytes = mem::size_of::<Question>();
+        // SAFETY: the question lives across the call and its length is passed with it
+        let sent = unsafe { libc::send(self.socket.as_raw_fd(), (&raw const *question).cast(), bytes, 0) };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+fn question(local: SocketAddr, remote: SocketAddr, sequence: u32) -> Question {
     Question {
         length: mem::size_of::<Question>() as u32,
         kind: BY_FAMILY,
         flags: REQUEST,
-        sequence: 1,
+        sequence,
         port: 0,
         family: if local.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 } as u8,
         protocol: libc::IPPROTO_TCP as u8,
@@ -127,6 +151,11 @@ fn question(local: SocketAddr, remote: SocketAddr) -> Question {
     }
 }
 
+/// Which question is answered.
+fn sequence(answer: &[u8]) -> Option<u32> {
+    answer.get(8..12)?.try_into().ok().map(u32::from_ne_bytes)
+}
+
 fn read(answer: &[u8]) -> io::Result<Owner> {
     let kind = answer.get(4..6).map(|kind| u16::from_ne_bytes([kind[0], kind[1]]));
     match kind {
@@ -137,19 +166,9 @@ fn read(answer: &[u8]) -> io::Result<Owner> {
         Some(BY_FAMILY) if answer.len() >= MESSAGE => {
             // SAFETY: the length was checked, every bit pattern is a valid `Found`, and the read may be unaligned
             let found = unsafe { answer.as_ptr().add(HEADER).cast::<Found>().read_unaligned() };
-            Ok(Owner { inode: found.inode, uid: found.uid, cgroup: cgroup(&answer[MESSAGE..]).unwrap_or(0) })
+            Ok(Owner { inode: found.inode, uid: found.uid })
         }
         _ => Err(io::ErrorKind::InvalidData.into()),
-    }
-}
-
-fn cgroup(mut attributes: &[u8]) -> Option<u64> {
-    loop {
-        let length = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
-        if attributes.get(2..4)? == CGROUP_ID.to_ne_bytes() {
-            return Some(u64::from_ne_bytes(attributes.get(4..12)?.try_into().ok()?));
-        }
-        attributes = attributes.get(length.next_multiple_of(4).max(4)..)?;
     }
 }
 
@@ -166,7 +185,10 @@ fn octets(ip: IpAddr) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
+    use std::{
+        net::{TcpListener, TcpStream},
+        thread,
+    };
 
     use super::*;
 
@@ -185,10 +207,40 @@ mod tests {
         }
     }
 
+    /// Every task of the engine asks the same socket.
+    #[test]
+    fn many_ask_at_once_and_each_gets_its_own_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let diagnostics = Diagnostics::open().unwrap();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let diagnostics = &diagnostics;
+                scope.spawn(move || {
+                    let inode = nix::sys::stat::fstat(&client).unwrap().st_ino;
+                    let (local, remote) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+                    for _ in 0..1000 {
+                        assert_eq!(u64::from(diagnostics.tcp(local, remote).unwrap().inode), inode);
+                    }
+                });
+            }
+        });
+    }
+
     #[test]
     fn a_connection_that_is_not_there_is_an_error() {
         let nowhere = "127.0.0.1:1".parse().unwrap();
         assert!(Diagnostics::open().unwrap().tcp(nowhere, nowhere).is_err());
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waited_for_is_skipped() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (nowhere, there) = ("127.0.0.1:1".parse().unwrap(), listener.local_addr().unwrap());
+        let client = TcpStream::connect(there).unwrap();
+        let diagnostics = Diagnostics::open().unwrap();
+        diagnostics.0.lock().unwrap().send(&question(nowhere, nowhere, 0)).unwrap();
+        assert!(diagnostics.tcp(client.local_addr().unwrap(), there).is_ok());
     }
 
     #[test]
