@@ -1,12 +1,15 @@
 //! `ropeway run`: one tunnel, told line by line.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use ropeway_engine::{
     Engine, Setup, Subscription,
-    api::{Command, Event, Failure, Interest, Phase, ProfileId, Reply, Status},
+    api::{Command, Event, Failure, Interest, Phase, Reply, Status},
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Run;
 
@@ -15,11 +18,14 @@ pub fn run(run: Run) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("ropeway: {error}");
+            print(io::stderr(), &format!("ropeway: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(tunnel(run)) {
+    let result = runtime.block_on(tunnel(run));
+    // a thread that is still at something must not hold up the end
+    runtime.shutdown_background();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tell(&failure);
@@ -30,19 +36,38 @@ pub fn run(run: Run) -> ExitCode {
 
 async fn tunnel(run: Run) -> Result<(), Failure> {
     let setup = Setup::of_user().map_err(internal)?;
-    let mut signals = (
-        signal(SignalKind::interrupt()).map_err(internal)?,
-        signal(SignalKind::terminate()).map_err(internal)?,
-    );
+    let mut requests = Requests::new().map_err(internal)?;
     let engine = Engine::start(setup)?;
     let mut events = engine.subscribe(Interest::default());
     let result = tokio::select! {
         result = follow(&engine, run, &mut events) => result,
-        _ = signals.0.recv() => Ok(()),
-        _ = signals.1.recv() => Ok(()),
+        () = requests.next() => Ok(()),
     };
-    engine.shutdown().await;
+    // whoever asks a second time does not want to wait: helper and guards clear up after an engine that is gone
+    tokio::select! {
+        () = engine.shutdown() => {}
+        () = requests.next() => {}
+    }
     result
+}
+
+/// To end: Ctrl-C, or a service manager's word.
+struct Requests {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Requests {
+    fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Prints each state; ends only with a failure that will not pass by itself.
@@ -54,7 +79,7 @@ async fn follow(engine: &Engine, run: Run, events: &mut Subscription) -> Result<
         if let Event::Status { status } = event
             && status.profile == ours
         {
-            step(&ours, status, &mut last)?;
+            step(status, &mut last)?;
         }
     }
     Ok(())
@@ -68,7 +93,7 @@ struct Line {
     failure: Option<Failure>,
 }
 
-fn step(_: &ProfileId, status: Status, last: &mut Line) -> Result<(), Failure> {
+fn step(status: Status, last: &mut Line) -> Result<(), Failure> {
     if let (Phase::Error, Some(failure)) = (status.phase, &status.failure) {
         return Err(failure.clone());
     }
@@ -78,7 +103,7 @@ fn step(_: &ProfileId, status: Status, last: &mut Line) -> Result<(), Failure> {
     if status.phase == Phase::Off || counting || line == *last {
         return Ok(());
     }
-    println!("{}", line.words);
+    print(io::stdout(), &line.words);
     if let Some(failure) = line.failure.as_ref().filter(|_| last.failure != line.failure) {
         tell(failure);
     }
@@ -88,10 +113,15 @@ fn step(_: &ProfileId, status: Status, last: &mut Line) -> Result<(), Failure> {
 
 fn tell(failure: &Failure) {
     let code = serde_json::to_value(failure.code).unwrap_or_default();
-    eprintln!("{}: {}", code.as_str().unwrap_or("E-INTERNAL"), failure.title);
+    print(io::stderr(), &format!("{}: {}", code.as_str().unwrap_or("E-INTERNAL"), failure.title));
     for line in [&failure.cause, &failure.detail].into_iter().filter(|line| !line.is_empty()) {
-        eprintln!("  {}", line.trim().replace('\n', "\n  "));
+        print(io::stderr(), &format!("  {}", line.trim().replace('\n', "\n  ")));
     }
+}
+
+/// A reader who has gone does not end the tunnel, as `println!` would.
+fn print(mut to: impl Write, line: &str) {
+    let _ = writeln!(to, "{line}");
 }
 
 fn internal(error: impl std::fmt::Display) -> Failure {
