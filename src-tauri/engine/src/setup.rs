@@ -45,8 +45,8 @@ impl Setup {
 
 /// The session's folder when it is the user's own, as the XDG specification promises; `sudo -E` passes on another's.
 fn runtime(session: Option<&Path>, user: Uid) -> PathBuf {
-    let owner = |folder| fs::metadata(folder).ok().map(|data| data.uid());
-    match session.filter(|folder| owner(folder) == Some(user.as_raw())) {
+    let own = |folder: &&Path| fs::metadata(folder).is_ok_and(|data| data.uid() == user.as_raw());
+    match session.filter(own) {
         Some(folder) => folder.join("ropeway"),
         None => fallback_runtime(user),
     }

@@ -242,10 +242,12 @@ async fn bytes_that_trickle_in_are_life_though_no_heartbeat_comes_back() {
     let (from, to) = tokio::io::split(ours);
     let trickle = async {
         let (mut mux, mut output) = (Connection::new(Config::new(Role::Agent)), BytesMut::new());
-        // of all that is asked it hears only the first word
-        let mut hello = BytesMut::new();
-        Connection::new(Config::new(Role::Client)).transmit(&mut hello, 1 << 16, Micros(0));
-        mux.receive(&hello, Micros(0)).unwrap();
+        mux.transmit(&mut output, 1 << 16, Micros(0));
+        // of all that it is sent it has read only the greeting
+        let (mut client, mut greeting) = (Connection::new(Config::new(Role::Client)), BytesMut::new());
+        client.receive(&output, Micros(0)).unwrap();
+        client.transmit(&mut greeting, 1 << 16, Micros(0));
+        mux.receive(&greeting, Micros(0)).unwrap();
         for _ in 0..60 {
             assert!(mux.send_control(1, Bytes::from_static(b"x")));
             while mux.transmit(&mut output, 1 << 16, Micros(0)) > 0 {}

@@ -241,7 +241,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn chatter_does_not_put_off_the_deadline() {
         let (mut output, mut server) = duplex(64);
-        let start = Instant::now();
+        let (mut reader, start) = (Reader::default(), Instant::now());
         let chatter = async {
             loop {
                 server.write_all(b"Welcome!\n").await.unwrap();
@@ -249,7 +249,7 @@ mod tests {
             }
         };
         tokio::select! {
-            answer = read_answer(&mut output, &mut Reader::default(), start + STEP) => {
+            answer = read_answer(&mut output, &mut reader, start + STEP) => {
                 assert_eq!((answer, start.elapsed()), (Err(NoAnswer::Late), STEP));
             }
             () = chatter => unreachable!(),

@@ -188,9 +188,11 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_words_are_there_also_for_the_second_who_asks() {
-        let mut login = login("echo 'Connection reset by peer' >&2; exec 2>&1 >/dev/null; sleep 0.3 &");
+        // left behind: holds the pipe open until the leash goes
+        let mut login = login("exec 3<&0; cat <&3 & echo 'Connection reset by peer' >&2");
         login.child.wait().await.unwrap();
         assert!(timeout(Duration::from_millis(1), login.ended()).await.is_err(), "the pipe is still open");
+        login.leash.take();
         assert_eq!(login.ended().await.detail, "Connection reset by peer");
     }
 }

@@ -51,17 +51,17 @@ impl Cgroups {
     /// Fails where there is no cgroup2, or where the tree is not ours to change (a session that the user's service
     /// manager did not start).
     pub fn create(&self) -> io::Result<Cgroup> {
-        self.create_by(own_folder)
+        self.create_by(Family::create)
     }
 
-    fn create_by(&self, place: impl FnOnce() -> io::Result<PathBuf>) -> io::Result<Cgroup> {
+    fn create_by(&self, make: impl FnOnce(u32) -> io::Result<Family>) -> io::Result<Cgroup> {
         let mut weak = self.family.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.made.fetch_add(1, Relaxed);
         // the guard of the last tunnel may have removed the family's folder already
         if let Some(cgroup) = weak.upgrade().and_then(|family| family.member(number).transpose()) {
             return cgroup;
         }
-        let family = Arc::new(Family::create(&place()?, number)?);
+        let family = Arc::new(make(number)?);
         *weak = Arc::downgrade(&family);
         family.member(number)?.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -80,8 +80,8 @@ impl Cgroup {
 
 impl Family {
     /// A number makes the name new: a folder that is just being removed is never taken up again.
-    fn create(place: &Path, number: u32) -> io::Result<Self> {
-        let folder = place.join(format!("ropeway-{}-{number}", std::process::id()));
+    fn create(number: u32) -> io::Result<Self> {
+        let folder = own_folder()?.join(format!("ropeway-{}-{number}", std::process::id()));
         fs::create_dir(&folder)?;
         // something else may be mounted over the tree that the kernel's list of mounts still names
         open_procs(&folder).inspect_err(|_| drop(fs::remove_dir(&folder)))?;
@@ -168,6 +168,29 @@ fn cgroup2_mount(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Plain folders behave alike in what is tested here.
+    fn plain(place: &Path) -> impl Fn(u32) -> io::Result<Family> {
+        move |number| {
+            let folder = place.join(format!("family-{number}"));
+            fs::create_dir(&folder)?;
+            let handle = File::open(&folder)?.into();
+            Ok(Family { folder, handle })
+        }
+    }
+
+    #[test]
+    fn tunnels_share_a_family_until_a_guard_has_removed_it() {
+        let (place, cgroups) = (tempfile::tempdir().unwrap(), Cgroups::default());
+        let make = plain(place.path());
+        let (first, second) = (cgroups.create_by(&make).unwrap(), cgroups.create_by(&make).unwrap());
+        assert_eq!(first.folder().parent(), second.folder().parent());
+        remove(first.folder());
+        assert!(!first.folder().exists() && second.folder().exists());
+        remove(second.folder());
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "the family goes with its last tunnel");
+        assert!(cgroups.create_by(&make).unwrap().folder().is_dir(), "though the first two are still held");
+    }
 
     #[test]
     fn finds_the_tree_in_unified_and_hybrid_layouts() {
