@@ -124,7 +124,8 @@ impl Service {
         let row =
             self.table.open(self.opened(target, String::new(), owner, ConnectionState::Direct), live::now());
         match self.helper.connect_directly(target).await {
-            Ok(far) => relay::around(client, far, row).await,
+            // a task of nobody's: another tunnel's ssh must not end with this tunnel
+            Ok(far) => drop(tokio::spawn(relay::around(client, far, row))),
             Err(error) => {
                 tracing::warn!(%target, %error, "cannot connect around the tunnel");
                 relay::cut(&client);
