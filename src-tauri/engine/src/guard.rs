@@ -56,6 +56,7 @@ pub fn enter(command: &mut Command, cgroup: &Path) -> io::Result<()> {
 }
 
 fn watch(cgroup: Option<&Path>, program: &[OsString]) -> i32 {
+    take_name();
     stay(SigHandler::SigIgn);
     adopt_orphans();
     let Some((name, args)) = program.split_first() else {
@@ -154,6 +155,12 @@ fn ourselves() -> io::Result<Command> {
     Ok(command)
 }
 
+/// In lists of processes it would be "exe".
+#[cfg(target_os = "linux")]
+fn take_name() {
+    let _ = nix::sys::prctl::set_name(c"ropeway-guard");
+}
+
 #[cfg(target_os = "linux")]
 fn adopt_orphans() {
     let _ = nix::sys::prctl::set_child_subreaper(true);
@@ -169,6 +176,9 @@ fn die_with_parent(command: &mut Command) {
 fn ourselves() -> io::Result<Command> {
     std::env::current_exe().map(Command::new)
 }
+
+#[cfg(not(target_os = "linux"))]
+fn take_name() {}
 
 #[cfg(not(target_os = "linux"))]
 fn adopt_orphans() {}
