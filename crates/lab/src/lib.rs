@@ -14,6 +14,7 @@
 
 #![warn(missing_docs)]
 
+mod cgroups;
 mod enter;
 mod files;
 mod host;
@@ -28,6 +29,7 @@ pub mod serve;
 pub mod stream;
 pub mod window;
 
+pub use cgroups::abandoned as abandoned_cgroups;
 pub use host::Host;
 pub use lab::{Info, Lab};
 pub use network::{Family, Place, ports};

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{app::App, bus::Bus, display::Display, driver::Driver, panel::Panel, screen::Screen};
-use crate::{Host, Process, harness, harness::wait_until};
+use crate::{Host, Process, abandoned_cgroups, harness, harness::wait_until};
 
 /// Programs that are the desktop's, not the app's.
 const OURS: &[&str] = &["Xvfb", "dbus-daemon", "WebKitWebDriver"];
@@ -111,10 +111,15 @@ impl Desktop {
     /// their window is gone, as soon as the machine lets them.
     pub fn wait_until_clean(&self, within: Duration) -> Result<()> {
         let of_ropeway = |process: &Process| !process.name.starts_with("WebKit");
-        let clean =
-            || !self.programs().iter().any(of_ropeway) && self.rules().is_ok_and(|all| all.is_empty());
-        let left =
-            || format!("after {within:?} there are still {:?} and {:?}", self.programs(), self.rules());
+        let clean = || {
+            !self.programs().iter().any(of_ropeway)
+                && self.rules().is_ok_and(|all| all.is_empty())
+                && abandoned_cgroups().is_empty()
+        };
+        let left = || {
+            let (programs, rules, cgroups) = (self.programs(), self.rules(), abandoned_cgroups());
+            format!("after {within:?} there are still {programs:?}, {rules:?} and {cgroups:?}")
+        };
         ensure!(wait_until(within, clean), left());
         ensure!(wait_until(WEBKIT, || self.programs().is_empty()), left());
         Ok(())

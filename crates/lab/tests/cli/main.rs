@@ -17,7 +17,7 @@ use std::{
 };
 
 use ropeway_lab::{
-    Family, Host, Lab,
+    Family, Host, Lab, abandoned_cgroups,
     harness::{Ropeway, wait_until},
 };
 
@@ -72,11 +72,11 @@ fn first_byte(host: &Host, from: SocketAddr) -> io::Result<Option<u8>> {
     host.run(read).expect("the host is up")
 }
 
-/// No table of ours is on the client and no process of ours anywhere, and that soon.
+/// No table of ours is on the client, no process and no cgroup of ours anywhere, and that soon.
 fn assert_nothing_stays(lab: &Lab) {
-    let left = || (lab.client().nft_tables().expect("nft runs"), lab.stray_processes());
-    wait_until(GONE, || left() == (vec![], vec![]));
-    assert_eq!(left(), (vec![], vec![]), "left after {GONE:?}");
+    let left = || (lab.client().nft_tables().expect("nft runs"), lab.stray_processes(), abandoned_cgroups());
+    wait_until(GONE, || left() == (vec![], vec![], vec![]));
+    assert_eq!(left(), (vec![], vec![], vec![]), "left after {GONE:?}");
 }
 
 /// The listeners on the client that are there because of a tunnel.
