@@ -6,12 +6,15 @@ set -eu
 packages="build-essential pkg-config libwebkit2gtk-4.1-dev"
 # running the tests: a screen without a screen, a driver for the window, a bus for the tray
 packages="$packages xvfb xauth webkit2gtk-driver dbus"
+# running the app as an ordinary user
+packages="$packages pkexec polkitd"
 # the lab: namespaces, ssh, firewall, a transport for ProxyCommand
 packages="$packages iproute2 nftables openssh-client openssh-server netcat-openbsd curl procps binutils bsdextrautils"
 
 main() {
     need_tool cargo "Rust: https://rustup.rs"
     need_tool npm "Node.js 20 or newer: https://nodejs.org"
+    rustup component add rustfmt clippy >/dev/null 2>&1 || true
     missing=$(missing_of $packages)
     # Ubuntu's chromium is a snap that cannot run here; Playwright brings its own there.
     if ! have_browser && apt-cache policy chromium 2>/dev/null | grep -q 'Candidate: [0-9]' && ! is_ubuntu; then

@@ -13,7 +13,7 @@ use std::{
 };
 
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::RngSeed};
 use ropeway_helper_api::{
     Capture, DIRECT_MARK, EPOCH, HelperCode, HelperError, ListenerPorts, Plan, Ports, REVISION, Reply,
     Request, Route, SessionId, plan::limit, wire,
@@ -202,6 +202,8 @@ fn the_mark_is_the_documented_one() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_bytes_give_an_error_or_an_end(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         let (mut near, far) = UnixStream::pair().unwrap();

@@ -15,6 +15,9 @@ use crate::{
     network::{Family, Place, ports, server_behind_jump},
 };
 
+/// What `/etc/hosts` says on each host of a lab.
+pub const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
+
 /// The normal user's number on jump and server. No distribution hands it out, so it is nobody else's.
 const USER_ID: u32 = 59_001;
 
@@ -136,7 +139,7 @@ fn write_accounts(folder: &Path) -> Result<()> {
     )?;
     fs::set_permissions(etc.join("shadow"), fs::Permissions::from_mode(0o600))?;
     fs::write(etc.join("nsswitch.conf"), "passwd: files\ngroup: files\nshadow: files\nhosts: files\n")?;
-    fs::write(etc.join("hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
+    fs::write(etc.join("hosts"), HOSTS)?;
     Ok(())
 }
 

@@ -89,6 +89,13 @@ impl Host {
         processes::inside(&self.namespace())
     }
 
+    /// What this host's `/etc/hosts` says, as its programs see it.
+    pub fn hosts_file(&self) -> Result<String> {
+        let output = self.command("cat")?.arg("/etc/hosts").output()?;
+        ensure!(output.status.success(), "cat: {}", String::from_utf8_lossy(&output.stderr).trim());
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// The nft tables here, as `inet ropeway`.
     pub fn nft_tables(&self) -> Result<Vec<String>> {
         let output = self.command("nft")?.args(["list", "tables"]).output()?;

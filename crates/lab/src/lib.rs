@@ -30,6 +30,7 @@ pub mod stream;
 pub mod window;
 
 pub use cgroups::abandoned as abandoned_cgroups;
+pub use files::HOSTS;
 pub use host::Host;
 pub use lab::{Info, Lab};
 pub use network::{Family, Place, ports};

@@ -3,6 +3,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    env::{join_paths, split_paths, var_os},
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -83,7 +85,13 @@ fn tree(name: &str) -> BTreeSet<String> {
 }
 
 fn cargo(args: &[&str]) -> String {
-    let output = Command::new(env!("CARGO")).args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    // under sudo the search path is root's, and cargo would not find its own rustc
+    let cargo = Path::new(env!("CARGO"));
+    let usual = var_os("PATH").unwrap_or_default();
+    let path = cargo.parent().map(PathBuf::from).into_iter().chain(split_paths(&usual));
+    let path = join_paths(path).expect("a search path");
+    let output =
+        Command::new(cargo).args(args).env("PATH", path).current_dir(env!("CARGO_MANIFEST_DIR")).output();
     let output = output.expect("cargo runs");
     assert!(output.status.success(), "cargo {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("cargo speaks UTF-8")

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{app::App, bus::Bus, display::Display, driver::Driver, panel::Panel, screen::Screen};
-use crate::{Host, Process, abandoned_cgroups, harness, harness::wait_until};
+use crate::{HOSTS, Host, Process, abandoned_cgroups, harness, harness::wait_until};
 
 /// Programs that are the desktop's, not the app's.
 const OURS: &[&str] = &["Xvfb", "dbus-daemon", "WebKitWebDriver"];
@@ -121,6 +121,7 @@ impl Desktop {
             format!("after {within:?} there are still {programs:?}, {rules:?} and {cgroups:?}")
         };
         ensure!(wait_until(within, clean), left());
+        ensure!(self.host.hosts_file()? == HOSTS, "names were changed: {}", self.host.hosts_file()?);
         ensure!(wait_until(WEBKIT, || self.programs().is_empty()), left());
         Ok(())
     }

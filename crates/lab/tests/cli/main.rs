@@ -77,6 +77,11 @@ fn assert_nothing_stays(lab: &Lab) {
     let left = || (lab.client().nft_tables().expect("nft runs"), lab.stray_processes(), abandoned_cgroups());
     wait_until(GONE, || left() == (vec![], vec![], vec![]));
     assert_eq!(left(), (vec![], vec![], vec![]), "left after {GONE:?}");
+    assert_eq!(
+        lab.client().hosts_file().expect("the client has one"),
+        ropeway_lab::HOSTS,
+        "names are as they were"
+    );
 }
 
 /// The listeners on the client that are there because of a tunnel.

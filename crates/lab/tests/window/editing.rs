@@ -7,10 +7,7 @@ use ropeway_lab::{
     window::{App, Visit},
 };
 
-use crate::stage::{SOON, Stage, connected, off, switch};
-
-/// The choice of what the table shows.
-const CLOSED: &str = "[aria-label=\"Which connections\"] label:last-child";
+use crate::stage::{CLOSED, SOON, Stage, connected, off, switch};
 
 #[test]
 fn a_profile_typed_into_the_window_carries_curl_and_its_bytes_are_listed() {
@@ -88,6 +85,8 @@ fn assert_listed_with_its_program(app: &App, stage: &Stage) {
     let mut curl = curl.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("curl runs");
     let row = "connection-row[data-state=open]";
     app.wait_for_text(&format!("{row} [data-col=app]"), "curl", SOON).expect("its program");
+    let owner = app.attribute(&format!("{row} [data-col=app]"), "title").expect("a title");
+    assert!(owner.contains("user root") && owner.contains(&format!("process {}", curl.id())), "{owner}");
     assert_eq!(app.text(&format!("{row} [data-col=address]")).expect("an address"), "10.20.0.2:80");
     assert_eq!(app.text(&format!("{row} [data-col=rule]")).expect("a rule"), "10.20.0.0/16");
     drop(curl.stdin.take());

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::stage::{SOON, Stage, connected, switch};
+use ropeway_lab::{Family, window::visit};
+
+use crate::stage::{CLOSED, SOON, Stage, connected, switch};
 
 #[test]
 fn a_corrupt_profile_is_shown_as_such_and_left_alone() {
@@ -36,6 +38,24 @@ fn a_refused_key_is_named_with_its_code_and_nothing_is_captured() {
     assert!(title.contains("refused your key"), "{title}");
     assert_eq!(app.attribute("connect-switch", "aria-checked").expect("it is a switch"), "false");
     stage.assert_not_reached();
+}
+
+#[test]
+fn what_the_far_side_refuses_or_cannot_reach_is_listed_as_such() {
+    let Some(stage) = Stage::set("refuses") else { return };
+    let app = stage.connected();
+    app.click("tab-connections").expect("the tab");
+    for (target, state, words) in [
+        (stage.lab.refuses(Family::V4), "refused", "Refused"),
+        (stage.lab.unreachable(Family::V4), "unreachable", "Unreachable"),
+    ] {
+        let visit = visit(&stage.lab.client(), &format!("http://{target}/"), SOON).expect("curl runs");
+        assert!(!visit.succeeded() && visit.body.is_empty(), "{visit:?}");
+        app.click(CLOSED).expect("the closed ones");
+        let row = format!("connection-row[data-state={state}]");
+        app.wait_for_text(&format!("{row} [data-col=result]"), words, SOON).expect("its result, in words");
+        assert_eq!(app.attribute(&row, "data-down").expect("a count"), "0", "no byte came");
+    }
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub const SOON: Duration = Duration::from_secs(20);
 /// What is left after a crash may take this long to go.
 pub const CLEAN: Duration = Duration::from_secs(2);
 
+/// The choice of what the table shows.
+pub const CLOSED: &str = "[aria-label=\"Which connections\"] label:last-child";
+
 /// How long curl tries.
 const PATIENCE: Duration = Duration::from_secs(5);
 

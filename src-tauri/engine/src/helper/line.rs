@@ -85,6 +85,16 @@ impl Line {
         !*self.inner.gone.borrow()
     }
 
+    /// Whether this is the same helper.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// The helper hears that we are done, whoever else still holds the line.
+    pub fn hang_up(&self) {
+        let _ = self.inner.socket.shutdown(Shutdown::Both);
+    }
+
     /// Becomes true when the program has ended.
     pub fn gone(&self) -> watch::Receiver<bool> {
         self.inner.gone.clone()
@@ -153,10 +163,12 @@ async fn accompany(mut child: Child, unwanted: oneshot::Receiver<()>, tell: watc
         status = child.wait() => Some(status),
         _ = unwanted => timeout(FAREWELL, child.wait()).await.ok(),
     };
-    match ended {
-        Some(status) => tracing::debug!(?status, "the helper has ended"),
-        None => drop(child.kill().await),
+    if ended.is_none() {
+        // once polkit has made it root this is not ours to do, and it ends by itself
+        let _ = child.start_kill();
+        let _ = child.wait().await;
     }
+    tracing::debug!(?ended, "the helper has ended");
     tell.send_replace(true);
 }
 

@@ -8,13 +8,14 @@ use std::{
     net::SocketAddr,
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ropeway_helper_api::{HelperCode, HelperError, Plan, Reply, Request, SessionId};
 use tokio::{
     net::{TcpSocket, TcpStream},
-    sync::{Mutex, watch},
+    sync::watch,
     time::timeout,
 };
 
@@ -24,8 +25,8 @@ use crate::api::{Code, Failure};
 /// Who the helper's failures are about.
 const SUBJECT: &str = "this computer";
 
-/// Removing rules takes milliseconds. A helper that needs longer hangs: hanging up makes it, or the kernel, remove them.
-const UNLOAD: Duration = Duration::from_secs(2);
+/// How long a helper may take to end, with every rule, after we have hung up.
+const END: Duration = Duration::from_secs(2);
 
 /// What the kernel allows a connection attempt by default; nothing waits for it but its own program.
 const CONNECT: Duration = Duration::from_mins(2);
@@ -33,8 +34,9 @@ const CONNECT: Duration = Duration::from_mins(2);
 /// Made once for an engine.
 pub struct Helper {
     program: PathBuf,
-    /// Held for long only while a helper is started.
     line: Mutex<Option<Line>>,
+    /// Held while a helper is started, which may wait for a person. Who only talks to one does not wait for that.
+    starting: tokio::sync::Mutex<()>,
 }
 
 /// Resolves when the helper that holds the rules has ended.
@@ -42,7 +44,7 @@ pub struct Gone(watch::Receiver<bool>);
 
 impl Helper {
     pub fn new(program: PathBuf) -> Self {
-        Self { program, line: Mutex::new(None) }
+        Self { program, line: Mutex::default(), starting: tokio::sync::Mutex::default() }
     }
 
     /// Installs or replaces a session's rules.
@@ -59,40 +61,47 @@ impl Helper {
 
     /// Removes them. A helper that is gone has removed them already.
     pub async fn unload(&self, session: SessionId) {
-        let mut line = self.line.lock().await;
-        let Some(running) = line.as_ref().filter(|line| line.is_alive()) else { return };
-        let unloaded = timeout(UNLOAD, running.ask(Request::Unload { session }, None)).await;
-        if !matches!(unloaded, Ok(Ok(Reply::Done))) {
+        let Some(line) = self.line().clone().filter(Line::is_alive) else { return };
+        let unloaded = line.ask(Request::Unload { session }, None).await;
+        if !matches!(unloaded, Ok(Reply::Done)) {
             tracing::warn!(?unloaded, "the helper did not remove the rules: hanging up");
-            *line = None;
+            let mut current = self.line();
+            if current.as_ref().is_some_and(|current| current.is(&line)) {
+                *current = None;
+            }
         }
     }
 
     /// Ends the helper, and with it every rule.
     pub async fn end(&self) {
-        let Some(line) = self.line.lock().await.take() else { return };
+        let Some(line) = self.line().take() else { return };
         let mut gone = line.gone();
-        drop(line);
-        let _ = timeout(UNLOAD, gone.wait_for(|gone| *gone)).await;
+        line.hang_up();
+        let _ = timeout(END, gone.wait_for(|gone| *gone)).await;
     }
 
     /// A connection that no rule captures.
     pub async fn connect_directly(&self, target: SocketAddr) -> io::Result<TcpStream> {
         let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         let copy = socket.as_fd().try_clone_to_owned()?;
-        let line = self.line.lock().await.clone().ok_or(io::ErrorKind::NotConnected)?;
+        let line = self.line().clone().ok_or(io::ErrorKind::NotConnected)?;
         done(line.ask(Request::MarkSocket, Some(copy)).await)
             .map_err(|failure| io::Error::other(failure.detail))?;
         timeout(CONNECT, socket.connect(target)).await?
     }
 
     async fn started(&self) -> Result<Line, Failure> {
-        let mut line = self.line.lock().await;
-        if let Some(running) = line.as_ref().filter(|line| line.is_alive()) {
-            return Ok(running.clone());
+        let _one_at_a_time = self.starting.lock().await;
+        if let Some(running) = self.line().clone().filter(Line::is_alive) {
+            return Ok(running);
         }
         let started = line::start(&self.program).await?;
-        Ok(line.insert(started).clone())
+        *self.line() = Some(started.clone());
+        Ok(started)
+    }
+
+    fn line(&self) -> MutexGuard<'_, Option<Line>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::relay;
+use super::{destination::OriginalDestination, relay};
 use crate::{
     api::{ConnectionState, ProfileId},
     helper::Helper,
@@ -19,10 +19,7 @@ use crate::{
     live::{self, Opened, Table},
     ours::Ours,
     routes::Rules,
-    sys::{
-        owner::{Diagnostics, Owner},
-        redirect::original_destination,
-    },
+    sys::owner::{Diagnostics, Owner},
     users::Users,
 };
 
@@ -30,7 +27,8 @@ use crate::{
 const AFTER_EXHAUSTION: Duration = Duration::from_millis(50);
 
 /// All that is needed to serve one tunnel's connections.
-pub struct Service {
+pub struct Service<D> {
+    pub destinations: D,
     pub profile: ProfileId,
     pub rules: Rules,
     pub link: Link,
@@ -57,9 +55,9 @@ enum Verdict {
     Refuse,
 }
 
-impl Service {
+impl<D: OriginalDestination> Service<D> {
     /// Accepts on all listeners until dropped.
-    pub async fn run(self: Arc<Self>, listeners: Vec<TcpListener>) {
+    pub async fn run(self: Arc<Self>, listeners: Vec<Arc<TcpListener>>) {
         let mut tasks = JoinSet::new();
         for listener in listeners {
             let service = self.clone();
@@ -84,13 +82,24 @@ impl Service {
 
     async fn serve(&self, client: TcpStream, from: SocketAddr) {
         // not redirected: somebody talks to the listener itself
-        let Ok(target) = target(&client).await else { return relay::cut(&client) };
+        let Ok(target) = self.target(&client).await else { return relay::cut(&client) };
         let owner = self.diagnostics.as_ref().and_then(|all| all.tcp(from, target).ok());
         match self.verdict(target, owner.as_ref()).await {
             Verdict::Tunnel { rule } => self.tunnel(client, target, rule, owner).await,
             Verdict::Direct => self.direct(client, target, owner).await,
             Verdict::Refuse => relay::cut(&client),
         }
+    }
+
+    /// Where it wanted to go; Err when that is the listener itself.
+    async fn target(&self, client: &TcpStream) -> io::Result<SocketAddr> {
+        let target = self.destinations.original(client).await?;
+        if target == client.local_addr()? {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        // the client's own handshakes are over; what it writes should leave at once
+        let _ = SockRef::from(client).set_tcp_nodelay(true);
+        Ok(target)
     }
 
     async fn verdict(&self, target: SocketAddr, owner: Option<&Owner>) -> Verdict {
@@ -144,17 +153,6 @@ impl Service {
         let inode = owner.map_or(0, |owner| owner.inode);
         Opened { profile: self.profile.clone(), target, rule, inode, user, state }
     }
-}
-
-/// Where it wanted to go; Err when that is the listener itself.
-async fn target(client: &TcpStream) -> io::Result<SocketAddr> {
-    let target = original_destination(client).await?;
-    if target == client.local_addr()? {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
-    // the client's own handshakes are over; what it writes should leave at once
-    let _ = SockRef::from(client).set_tcp_nodelay(true);
-    Ok(target)
 }
 
 /// With a capture scope set, only that scope is served, whoever finds the port.

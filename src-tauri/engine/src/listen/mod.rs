@@ -2,5 +2,6 @@
 //! the task that carries one ([`relay`]).
 
 pub mod captured;
+pub mod destination;
 pub mod ports;
 mod relay;

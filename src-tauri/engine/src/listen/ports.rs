@@ -4,6 +4,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::Range,
+    sync::Arc,
 };
 
 use ropeway_helper_api::{ListenerPorts, Ports};
@@ -22,7 +23,7 @@ const BACKLOG: u32 = 4096;
 
 /// Bound listeners; not yet accepting.
 pub struct Listeners {
-    pub all: Vec<TcpListener>,
+    pub all: Vec<Arc<TcpListener>>,
     pub ports: ListenerPorts,
 }
 
@@ -32,7 +33,12 @@ impl Listeners {
         let families = available();
         for first in SEARCH.step_by(usize::from(COUNT)) {
             match bind_range(&families, first) {
-                Ok(all) => return Ok(Self { all, ports: ports(&families, first) }),
+                Ok(all) => {
+                    return Ok(Self {
+                        all: all.into_iter().map(Arc::new).collect(),
+                        ports: ports(&families, first),
+                    });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }

@@ -11,6 +11,7 @@ use std::{
 
 use ropeway_helper_api::{Capture, SessionId};
 use tokio::{
+    net::TcpListener,
     sync::{
         Notify,
         mpsc::{self, UnboundedSender},
@@ -34,6 +35,7 @@ use crate::{
         cgroup::{self, Cgroup},
         identity,
         owner::Diagnostics,
+        redirect::Kernel,
     },
     users::Users,
 };
@@ -105,6 +107,8 @@ struct Parts {
     adopted: Vec<Adopted>,
     login: Option<Login>,
     channel: Option<Channel>,
+    /// Closed after the rules are gone: nobody else may listen where the rules still point to.
+    listeners: Vec<Arc<TcpListener>>,
     /// Ends when the last captured connection is closed.
     connections: Option<mpsc::Receiver<()>>,
 }
@@ -117,6 +121,7 @@ impl Parts {
     }
 
     async fn take_down(self) {
+        drop(self.listeners);
         if let Some(channel) = self.channel {
             channel.end().await;
         }
@@ -215,6 +220,11 @@ async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Prog
     let (Some(channel), Some(login)) = (parts.channel.as_mut(), parts.login.as_mut()) else {
         return Failure::new(Code::Internal, context.subject(), "no agent to talk to");
     };
+    let listeners = match Listeners::bind() {
+        Ok(listeners) => listeners,
+        Err(error) => return Failure::new(Code::Resources, context.subject(), error.to_string()),
+    };
+    parts.listeners.clone_from(&listeners.all);
     let link = Link::new();
     let (alive, connections) = mpsc::channel(1);
     parts.connections = Some(connections);
@@ -222,7 +232,7 @@ async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Prog
     let ended = tokio::select! {
         end = pump => end,
         failure = login.ended() => return failure,
-        failure = carry(context, &link, parts.cgroup.as_ref(), alive, tell) => return failure,
+        failure = carry(context, &link, parts.cgroup.as_ref(), (listeners, alive), tell) => return failure,
     };
     match timeout(LOGIN_FOLLOWS, login.ended()).await {
         Ok(failure) if context.parsed.server.is_some() => failure,
@@ -234,14 +244,10 @@ async fn carry(
     context: &Context,
     link: &Link,
     cgroup: Option<&Cgroup>,
-    alive: mpsc::Sender<()>,
+    (listeners, alive): (Listeners, mpsc::Sender<()>),
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let capture = capture();
-    let listeners = match Listeners::bind() {
-        Ok(listeners) => listeners,
-        Err(error) => return Failure::new(Code::Resources, context.subject(), error.to_string()),
-    };
     if timeout(FIRST_WORD, link.health().wait_for(|health| health.verified)).await.is_err() {
         return Failure::new(Code::Protocol, context.subject(), "the agent says nothing");
     }
@@ -251,6 +257,7 @@ async fn carry(
         return Failure::new(Code::ProfileInvalid, context.subject(), error.to_string());
     }
     let service = Arc::new(Service {
+        destinations: Kernel,
         profile: context.profile.clone(),
         rules: context.parsed.rules(),
         link: link.clone(),

@@ -79,8 +79,9 @@ const SCRIPT: &str = r#"
     echo; say "machine $s-$m boot=$b ns=$w";
     case $s-$m in @TABLE@ *) fail platform;; esac;
     d=${XDG_CACHE_HOME:-$HOME/.cache}/ropeway; f=$d/agent-$h;
+    if test -L "$d"; then fail store; fi;
+    { mkdir -p "$d" && chmod 700 "$d" && test -O "$d"; } 2>/dev/null || fail store;
     if ok "$f"; then touch "$f"; else
-        mkdir -p "$d" 2>/dev/null && test -w "$d" || fail store;
         find "$d" -name "agent-*" -mtime +30 -exec rm -f {} + 2>/dev/null;
         say send;
         head -c "$n" >"$f.$$" 2>/dev/null && ok "$f.$$" && chmod 700 "$f.$$" && mv -f "$f.$$" "$f"
@@ -142,9 +143,15 @@ fn answer(line: &str) -> Option<Answer> {
         ("fail", Some("platform")) => Some(Answer::Failed(Trouble::Platform)),
         ("fail", Some("store")) => Some(Answer::Failed(Trouble::Store)),
         ("fail", Some("run")) => Some(Answer::Failed(Trouble::Run)),
-        ("machine", Some(platform)) => Some(Answer::Machine(machine(platform, words))),
+        ("machine", Some(platform)) if is_plain(platform) => Some(Answer::Machine(machine(platform, words))),
         _ => None,
     }
+}
+
+/// It is shown to people, and a server may say anything.
+fn is_plain(platform: &str) -> bool {
+    platform.len() <= 64
+        && platform.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 fn machine<'a>(platform: &str, words: impl Iterator<Item = &'a str>) -> Machine {

@@ -33,6 +33,9 @@ const STEP: Duration = Duration::from_secs(30);
 /// Bytes a second of the slowest line worth having, a bad GPRS one: the agent may take its size by this, and a step.
 const SLOWEST: u64 = 2000;
 
+/// Bytes of a server's stderr that are kept or logged: what a person reads, not what fills a disk.
+const WORDS: u64 = 64 << 10;
+
 /// A running agent and its pipes.
 pub struct Channel {
     child: Child,
@@ -125,16 +128,26 @@ impl Talk<'_> {
         agents: &Agents,
         check: impl Fn(&Machine) -> Result<(), Failure>,
     ) -> Result<Channel, Failure> {
-        let mut deadline = Instant::now() + STEP;
+        let (mut deadline, mut sent) = (Instant::now() + STEP, false);
         loop {
             let answer = self.answer(deadline).await?;
             deadline = Instant::now() + STEP;
             match answer {
+                // once: a server that goes on telling would never come to an end
+                Answer::Machine(_) if self.machine != Machine::default() => {
+                    return Err(Failure::new(Code::Protocol, self.server, "tells what it is again"));
+                }
                 Answer::Machine(machine) => {
                     check(&machine)?;
                     self.machine = machine;
                 }
-                Answer::Send => deadline = self.send(agents).await?,
+                Answer::Send if !sent => {
+                    deadline = self.send(agents).await?;
+                    sent = true;
+                }
+                Answer::Send => {
+                    return Err(Failure::new(Code::Protocol, self.server, "asks for the agent again"));
+                }
                 Answer::Run => break,
                 Answer::Failed(trouble) => return Err(self.trouble(trouble)),
             }
@@ -178,9 +191,9 @@ impl Talk<'_> {
 
     /// The channel ended without a word of ours: no command may be run, or the login is gone.
     async fn silent(&mut self) -> Failure {
-        let mut words = String::new();
-        let _ = timeout(STEP, self.errors.read_to_string(&mut words)).await;
-        Failure::new(Code::NoExec, self.server, failure::tail(&words))
+        let mut words = vec![];
+        let _ = timeout(STEP, (&mut self.errors).take(WORDS).read_to_end(&mut words)).await;
+        Failure::new(Code::NoExec, self.server, failure::tail(&String::from_utf8_lossy(&words)))
     }
 }
 
@@ -216,12 +229,15 @@ fn patience(bytes: usize) -> Duration {
     STEP + Duration::from_secs(bytes as u64 / SLOWEST)
 }
 
-/// What the agent or the server's profile writes to stderr goes to the log, and never blocks them.
+/// What the agent or the server's profile writes to stderr goes to the log, up to a limit, and never blocks them.
 fn drain(mut errors: ChildStderr) {
     tokio::spawn(async move {
-        let mut buffer = [0; 1024];
+        let (mut buffer, mut told) = ([0; 1024], 0);
         while let Ok(bytes @ 1..) = errors.read(&mut buffer).await {
-            tracing::info!(agent = %String::from_utf8_lossy(&buffer[..bytes]).trim_end());
+            told += bytes as u64;
+            if told <= WORDS {
+                tracing::info!(agent = ?String::from_utf8_lossy(&buffer[..bytes]).trim_end());
+            }
         }
     });
 }

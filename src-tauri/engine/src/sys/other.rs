@@ -17,10 +17,16 @@ pub mod redirect {
 
     use tokio::net::TcpStream;
 
+    use crate::listen::destination::OriginalDestination;
+
     /// Nobody to ask.
-    #[allow(clippy::unused_async)]
-    pub async fn original_destination(_: &TcpStream) -> io::Result<SocketAddr> {
-        Err(io::ErrorKind::Unsupported.into())
+    #[derive(Debug, Default)]
+    pub struct Kernel;
+
+    impl OriginalDestination for Kernel {
+        async fn original(&self, _: &TcpStream) -> io::Result<SocketAddr> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 }
 

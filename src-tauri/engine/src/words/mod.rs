@@ -23,9 +23,14 @@ impl Failure {
             title: words.title.replace("{}", &subject),
             cause: words.cause.replace("{}", &subject),
             subject,
-            detail: detail.into(),
+            detail: harmless(&detail.into()),
         }
     }
+}
+
+/// Details are other programs' words, a server's too: nothing in them may steer a terminal.
+fn harmless(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() && char != '\n' { '\u{fffd}' } else { char }).collect()
 }
 
 /// The words of a code. The subject is a server for those of login and agent, "this computer" for those of helper

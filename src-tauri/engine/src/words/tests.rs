@@ -133,3 +133,9 @@ fn states_have_the_words_of_the_design() {
         assert_eq!(words, expected);
     }
 }
+
+#[test]
+fn another_programs_words_cannot_steer_a_terminal() {
+    let failure = Failure::new(Code::NoExec, "bastion", "one\x1b]0;title\x07\ntwo\r");
+    assert_eq!(failure.detail, "one\u{fffd}]0;title\u{fffd}\ntwo\u{fffd}");
+}

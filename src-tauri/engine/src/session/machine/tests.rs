@@ -107,7 +107,7 @@ fn inputs() -> impl Strategy<Value = Input> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::testing::rounds(500))]
 
     /// A driver that obeys (attempts end only when they run) never sees two attempts at once, and a pause is always
     /// either waited for or cancelled.

@@ -99,6 +99,17 @@ fn a_home_that_cannot_be_written_is_named() {
     assert_eq!(answers.last(), Some(&Answer::Failed(Trouble::Store)));
 }
 
+/// Whoever owns the folder could change the agent between the check and the start.
+#[test]
+fn a_cache_that_somebody_else_has_laid_out_is_not_used() {
+    let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::create_dir(home.path().join(".cache")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), home.path().join(".cache/ropeway")).unwrap();
+    let (answers, _) = run("sh", home.path(), &agents(PROGRAM), PROGRAM);
+    assert_eq!(answers.last(), Some(&Answer::Failed(Trouble::Store)));
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn a_system_without_an_agent_is_named() {
     let home = tempfile::tempdir().unwrap();
@@ -132,8 +143,15 @@ fn noise_is_skipped_and_bounded() {
     assert_eq!(reader.push(&vec![b'x'; MAX_NOISE + 1]), Err(TooMuchNoise));
 }
 
+#[test]
+fn a_platform_is_a_plain_word_or_nothing() {
+    let mut reader = Reader::default();
+    reader.push(b"ROPEWAY1 machine \x1b]52;c;aGk= boot=1\nROPEWAY1 machine plan9-mips boot=1\n").unwrap();
+    assert!(matches!(reader.next(), Some(Answer::Machine(machine)) if machine.platform == "plan9-mips"));
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::testing::rounds(64))]
 
     #[test]
     fn any_split_reads_the_same(cuts in prop::collection::vec(1usize..40, 1..30)) {
