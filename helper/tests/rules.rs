@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 use ropeway_helper::rules::{
     SessionPlan, TooManyPieces,
-    flatten::{Family, Target, flatten},
+    flatten::{Family, MAX_PIECES, Target, flatten},
     render,
     script::{Cgroup, Chain, Elements, Match, Script, Verdict},
 };
@@ -117,10 +117,9 @@ fn equal_routes_stay_with_the_session_that_came_first_and_an_exclusion_beats_bot
 
 #[test]
 fn overlapping_ranges_of_one_width_are_cut() {
-    let layers = flatten([
-        (route("10.0.0.0/8 10-19"), Target::Session(0)),
-        (route("10.0.0.0/16 15-24"), Target::Direct),
-    ]);
+    let routes =
+        [(route("10.0.0.0/8 10-19"), Target::Session(0)), (route("10.0.0.0/16 15-24"), Target::Direct)];
+    let layers = flatten(routes, &mut 100);
     let ports: Vec<_> = layers.unwrap().iter().map(|layer| (layer.ports.first, layer.ports.last)).collect();
     assert_eq!(ports, [(10, 14), (15, 19), (20, 24)]);
 }
@@ -144,7 +143,22 @@ fn what_would_fill_the_kernel_is_refused() {
             (Route { net, ports: Ports { first, last: first + 1000 } }, Target::Session(0))
         })
     });
-    assert_eq!(flatten(staggered), Err(TooManyPieces));
+    assert_eq!(flatten(staggered, &mut MAX_PIECES.clone()), Err(TooManyPieces));
+}
+
+/// The limit is the table's: users' own scopes do not each have one.
+#[test]
+fn what_fits_alone_may_not_fit_together() {
+    let of = |uid: u32| {
+        let mut plan = session(&[], &[], 12300);
+        plan.plan.capture = Capture::User { uid };
+        plan.plan.include =
+            (0..100_000u32).map(|i| IpNet::new(Ipv4Addr::from(i << 12).into(), 24).unwrap().into()).collect();
+        plan
+    };
+    let plans = [of(1), of(2), of(3)];
+    assert!(render(&[&plans[0]]).is_ok() && render(&[&plans[0], &plans[1]]).is_ok());
+    assert_eq!(render(&[&plans[0], &plans[1], &plans[2]]), Err(TooManyPieces));
 }
 
 #[test]

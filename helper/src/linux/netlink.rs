@@ -6,6 +6,7 @@
 use std::{
     io::{self, IoSlice},
     os::fd::{AsRawFd, OwnedFd},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use nix::{
@@ -41,6 +42,10 @@ const BEGIN: u16 = 16;
 const END: u16 = 17;
 /// One answer of the kernel: a dump's is at most 32 KiB (`netlink_dump` in `net/netlink/af_netlink.c`).
 const ANSWER: usize = 64 << 10;
+/// Bytes of answers that may wait: an error repeats the message that it is about, and a large batch has many.
+const ANSWERS: usize = 8 << 20;
+/// Messages of a batch are counted from 0, questions from here, so that neither is taken for the other.
+const FIRST_QUESTION: u32 = 1 << 31;
 
 /// A growing list of attributes. Numbers are big-endian, as all of `nf_tables` wants them.
 #[derive(Default)]
@@ -143,19 +148,25 @@ fn push_message(
 }
 
 /// Close-on-exec: a copy in a child would keep the table alive.
-pub struct Socket(OwnedFd);
+pub struct Socket {
+    fd: OwnedFd,
+    /// Of the next question; answers to an earlier one are not for it.
+    question: AtomicU32,
+}
 
 impl Socket {
     pub fn open() -> io::Result<Self> {
         let protocol = Some(SockProtocol::NetlinkNetFilter);
         let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
         nix::sys::socket::bind(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?; // the kernel chooses the number
-        Ok(Self(fd))
+        // best effort: where it is refused, a lost answer is an error of the transaction
+        let _ = setsockopt(&fd, sockopt::RcvBufForce, &ANSWERS);
+        Ok(Self { fd, question: AtomicU32::new(FIRST_QUESTION) })
     }
 
     /// The number by which the kernel calls this socket.
     pub fn port(&self) -> io::Result<u32> {
-        Ok(getsockname::<NetlinkAddr>(self.0.as_raw_fd())?.pid())
+        Ok(getsockname::<NetlinkAddr>(self.fd.as_raw_fd())?.pid())
     }
 
     /// All or nothing; the first refusal comes back, with the subject of the message that it is about.
@@ -164,11 +175,11 @@ impl Socket {
         self.reserve(batch.bytes.0.len())?;
         self.send(&batch.bytes.0)?;
         // the kernel has put all its answers here before the call above returned
-        while let Some(answers) = self.receive(MsgFlags::MSG_DONTWAIT)? {
+        while let Some(answers) = self.answers_of_batch()? {
             if let Some((errno, sequence)) =
                 messages(&answers).find_map(|answer| Some((answer.error()?, answer.sequence)))
             {
-                self.discard_answers()?;
+                self.discard_answers();
                 let subject = batch.subjects.get(sequence as usize).cloned().unwrap_or_default();
                 return Err(CommitError { errno, subject });
             }
@@ -204,12 +215,13 @@ impl Socket {
         mut each: impl FnMut(&Message),
     ) -> io::Result<()> {
         let mut question = Attributes::default();
-        push_message(&mut question, SUBSYSTEM << 8 | kind, REQUEST | flags, 0, (INET, 0), content);
+        let number = self.question.fetch_add(1, Relaxed) | FIRST_QUESTION;
+        push_message(&mut question, SUBSYSTEM << 8 | kind, REQUEST | flags, number, (INET, 0), content);
         self.send(&question.0)?;
         let mut interrupted = false;
         loop {
             let answers = self.receive(MsgFlags::empty())?.unwrap_or_default();
-            for answer in messages(&answers) {
+            for answer in messages(&answers).filter(|answer| answer.sequence == number) {
                 interrupted |= answer.flags & DUMP_INTERRUPTED != 0;
                 match answer.kind {
                     ERROR => return answer.error().map_or(Ok(()), |errno| Err(errno.into())),
@@ -224,25 +236,29 @@ impl Socket {
     /// A transaction is one datagram, however large.
     fn reserve(&self, bytes: usize) -> Result<(), Errno> {
         let wanted = 2 * bytes; // the kernel counts its own bookkeeping too
-        setsockopt(&self.0, sockopt::SndBufForce, &wanted)
-            .or_else(|_| setsockopt(&self.0, sockopt::SndBuf, &wanted))
+        setsockopt(&self.fd, sockopt::SndBufForce, &wanted)
+            .or_else(|_| setsockopt(&self.fd, sockopt::SndBuf, &wanted))
     }
 
     fn send(&self, bytes: &[u8]) -> Result<(), Errno> {
         let to_the_kernel = NetlinkAddr::new(0, 0);
         let parts = [IoSlice::new(bytes)];
-        sendmsg(self.0.as_raw_fd(), &parts, &[], MsgFlags::empty(), Some(&to_the_kernel)).map(drop)
+        sendmsg(self.fd.as_raw_fd(), &parts, &[], MsgFlags::empty(), Some(&to_the_kernel)).map(drop)
     }
 
-    fn discard_answers(&self) -> Result<(), Errno> {
-        while self.receive(MsgFlags::MSG_DONTWAIT)?.is_some() {}
-        Ok(())
+    /// Answers that did not fit are lost; what is left must not be taken for the next batch's.
+    fn answers_of_batch(&self) -> Result<Option<Vec<u8>>, Errno> {
+        self.receive(MsgFlags::MSG_DONTWAIT).inspect_err(|_| self.discard_answers())
+    }
+
+    fn discard_answers(&self) {
+        while matches!(self.receive(MsgFlags::MSG_DONTWAIT), Ok(Some(_)) | Err(Errno::ENOBUFS)) {}
     }
 
     /// One datagram; None when there is none and we don't wait.
     fn receive(&self, flags: MsgFlags) -> Result<Option<Vec<u8>>, Errno> {
         let mut buffer = vec![0; ANSWER];
-        match recv(self.0.as_raw_fd(), &mut buffer, flags) {
+        match recv(self.fd.as_raw_fd(), &mut buffer, flags) {
             Ok(length) => {
                 buffer.truncate(length);
                 Ok(Some(buffer))

@@ -49,14 +49,17 @@ pub struct Piece {
 #[error("the routes make more than {MAX_PIECES} address ranges")]
 pub struct TooManyPieces;
 
-/// In the order in which a connection has to meet them. The two families don't disturb each other.
-pub fn flatten(routes: impl IntoIterator<Item = (Route, Target)>) -> Result<Vec<Layer>, TooManyPieces> {
+/// In the order in which a connection has to meet them. The two families don't disturb each other. `budget` is how many
+/// pieces there may be, of [`MAX_PIECES`] for the whole table; what they may take is taken off.
+pub fn flatten(
+    routes: impl IntoIterator<Item = (Route, Target)>,
+    budget: &mut usize,
+) -> Result<Vec<Layer>, TooManyPieces> {
     let mut layers = vec![];
-    let mut budget = MAX_PIECES;
     for ((width, family), tier) in tiers(routes) {
         for (ports, pieces) in tier.cells(width) {
             // sweeping n nested ranges gives at most 2n - 1 pieces
-            budget = budget.checked_sub(2 * pieces.len()).ok_or(TooManyPieces)?;
+            *budget = budget.checked_sub(2 * pieces.len()).ok_or(TooManyPieces)?;
             layers.push(Layer { family, ports, pieces: sweep(pieces) });
         }
     }

@@ -15,7 +15,7 @@ use std::{
 use ropeway_helper_api::{Capture, DIRECT_MARK, ListenerPorts, Plan, Ports, Route};
 
 use super::{
-    flatten::{Family, Layer, Target, TooManyPieces, flatten},
+    flatten::{Family, Layer, MAX_PIECES, Target, TooManyPieces, flatten},
     script::{Cgroup, Chain, Elements, Match, Rule, Script, Set, Verdict},
 };
 
@@ -30,9 +30,11 @@ pub struct SessionPlan {
 pub fn render(sessions: &[&SessionPlan]) -> Result<Script, TooManyPieces> {
     let mut script = Script::default();
     let mut output = never_captured(sessions, &mut script.sets);
+    let mut budget = MAX_PIECES;
     for (scope, members) in scopes(sessions) {
         let mut chain = Chain { name: scope.name(), hooked: false, rules: vec![] };
-        let layers = flatten(members.iter().flat_map(|&index| routes(index, &sessions[index].plan)))?;
+        let layers =
+            flatten(members.iter().flat_map(|&index| routes(index, &sessions[index].plan)), &mut budget)?;
         for (number, layer) in layers.iter().enumerate() {
             push_layer(layer, number, sessions, &mut chain, &mut script.sets);
         }

@@ -16,7 +16,7 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ropeway_mux::{Config, Connection, Event, Micros, Reason, Role, StreamId};
 use tokio::sync::{Notify, watch};
 
@@ -53,6 +53,24 @@ struct Slot {
     end: Option<Reason>,
     reader: Option<Waker>,
     writer: Option<Waker>,
+}
+
+/// Pieces below this are joined: credit counts bytes, and a server that sends single ones must not make us keep a
+/// hundred times as much.
+const JOINED: usize = 4096;
+
+impl Slot {
+    fn push(&mut self, data: Bytes) {
+        let fits = |last: &mut Bytes| last.len() + data.len() <= JOINED;
+        match self.inbox.pop_back_if(fits) {
+            Some(last) => {
+                let mut joined = last.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+                joined.extend_from_slice(&data);
+                self.inbox.push_back(joined.freeze());
+            }
+            None => self.inbox.push_back(data),
+        }
+    }
 }
 
 impl Link {
@@ -120,7 +138,7 @@ impl State {
 
     fn deliver(&mut self, id: StreamId, data: Bytes) {
         // a stream that its task has left: its bytes are gone, its credit is not owed
-        self.change(id, |slot| slot.inbox.push_back(data));
+        self.change(id, |slot| slot.push(data));
     }
 
     fn change(&mut self, id: StreamId, change: impl FnOnce(&mut Slot)) {

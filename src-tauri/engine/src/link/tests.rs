@@ -291,3 +291,14 @@ async fn a_process_that_was_stopped_asks_before_it_gives_up() {
     sleep(Duration::from_secs(30)).await;
     assert!(!setting.pump.is_finished() && setting.link.health().borrow().verified);
 }
+
+#[test]
+fn single_bytes_are_kept_joined() {
+    let mut slot = Slot::default();
+    let whole: Vec<u8> = (0..100_000u32).map(|number| number as u8).collect();
+    for byte in &whole {
+        slot.push(Bytes::copy_from_slice(&[*byte]));
+    }
+    assert!(slot.inbox.len() <= whole.len() / JOINED + 1, "{} pieces", slot.inbox.len());
+    assert_eq!(slot.inbox.iter().flatten().copied().collect::<Vec<u8>>(), whole);
+}
