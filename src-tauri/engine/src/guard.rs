@@ -10,6 +10,10 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio, exit},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -103,17 +107,22 @@ fn stay(handler: SigHandler) {
 fn accompany(mut child: Child, cgroup: Option<&Path>) -> i32 {
     let pid = Pid::from_raw(child.id() as i32);
     let folder = cgroup.map(Path::to_owned);
+    let ended = Arc::new(AtomicBool::new(false));
+    let has_ended = ended.clone();
     thread::spawn(move || {
         wait_for_the_engine();
-        let _ = kill(pid, Signal::SIGTERM);
+        // once it was waited for, its number may be somebody else's
+        let send = |signal| (!has_ended.load(SeqCst)).then(|| kill(pid, signal));
+        send(Signal::SIGTERM);
         thread::sleep(GOODBYE);
-        let _ = kill(pid, Signal::SIGKILL);
+        send(Signal::SIGKILL);
         // `accompany` ends the process as soon as the program is gone; this is for one that cannot even be killed
         thread::sleep(GOODBYE);
         clear(folder.as_deref());
         exit(1);
     });
     let status = child.wait();
+    ended.store(true, SeqCst);
     clear(cgroup);
     status.map_or(1, code)
 }

@@ -11,7 +11,7 @@ use tokio::{
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
         oneshot,
     },
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
@@ -112,8 +112,6 @@ enum Wake {
     Ask(Option<Ask>),
     Progress(Progress),
     Ended(Result<(), Failure>),
-    /// The attempt has ended by a mistake of ours, and has taken nothing down.
-    Broken(String),
     Retry,
     Second,
 }
@@ -164,11 +162,6 @@ impl Task {
             Wake::Progress(Progress::RulesLost(failure)) => self.feed(Input::RulesLost(failure)),
             Wake::Progress(Progress::Health(health)) => self.health = health,
             Wake::Ended(result) => self.ended(result),
-            Wake::Broken(why) => {
-                let context = self.context.clone();
-                tokio::spawn(async move { context.tools.helper.unload(context.session).await });
-                self.ended(Err(Failure::new(Code::Internal, "this computer", why)));
-            }
             Wake::Retry => {
                 self.retry = None;
                 self.feed(Input::RetryDue);
@@ -248,7 +241,7 @@ impl Task {
         let (tell, progress) = unbounded_channel();
         let (context, cancel) = (self.context.clone(), Arc::new(Notify::new()));
         let stop = cancel.clone();
-        let end = tokio::spawn(async move { up::attempt(&context, &tell, &stop).await });
+        let end = tokio::spawn(whole_attempt(context, tell, stop));
         self.attempt = Some(Attempt { end, progress, cancel });
     }
 
@@ -277,6 +270,26 @@ async fn next_of(attempt: &mut Option<Attempt>) -> Wake {
     tokio::select! {
         biased;
         Some(progress) = attempt.progress.recv() => Wake::Progress(progress),
-        end = &mut attempt.end => end.map_or_else(|panic| Wake::Broken(panic.to_string()), Wake::Ended),
+        end = &mut attempt.end => Wake::Ended(end.unwrap_or_else(|panic| Err(broken(&panic)))),
     }
+}
+
+/// An attempt that ends by a mistake of ours takes nothing down; at least the rules must go before it counts as ended.
+async fn whole_attempt(
+    context: Arc<Context>,
+    tell: UnboundedSender<Progress>,
+    stop: Arc<Notify>,
+) -> Result<(), Failure> {
+    let inner = context.clone();
+    match tokio::spawn(async move { up::attempt(&inner, &tell, &stop).await }).await {
+        Ok(result) => result,
+        Err(panic) => {
+            context.tools.helper.unload(context.session).await;
+            Err(broken(&panic))
+        }
+    }
+}
+
+fn broken(panic: &JoinError) -> Failure {
+    Failure::new(Code::Internal, "this computer", panic.to_string())
 }
