@@ -6,7 +6,8 @@
 use std::{io, os::fd::OwnedFd};
 
 use ropeway_helper_api::{
-    EPOCH, HelperCode, HelperError, Plan, REVISION, Reply, Request, SessionId, plan::limit, wire::Received,
+    EPOCH, Grant, HelperCode, HelperError, Method, Plan, REVISION, Reply, Request, SessionId, limit,
+    wire::Received,
 };
 
 use crate::{
@@ -38,6 +39,10 @@ impl Client {
         self.id
     }
 
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
     /// Call it with every message in its order; after an answer with `close`, with none.
     pub fn answer<F: Firewall>(&mut self, rules: &mut Rules<F>, message: Received<Request>) -> Answer {
         match self.handle(rules, message) {
@@ -51,13 +56,15 @@ impl Client {
         rules: &mut Rules<F>,
         message: Received<Request>,
     ) -> Result<Reply, Refusal> {
-        let (request, fd) = message;
+        let Received { message: request, mut fds } = message;
+        let fd = fds.pop();
         match request {
             Request::Hello { epoch, .. } => self.greet(epoch),
             _ if !self.greeted => Err(fatal(HelperCode::Malformed, "the first message is not a hello")),
             Request::Load { session, plan } => self.load(rules, session, plan, fd),
             Request::Unload { session } => Ok(rules.unload(self.key(session)).map(|()| Reply::Done)?),
             Request::MarkSocket => Ok(platform::mark(fd).map(|()| Reply::Done)?),
+            _ => Err(refusal(HelperCode::Unsupported, "not yet")),
         }
     }
 
@@ -69,7 +76,12 @@ impl Client {
             return Err(fatal(HelperCode::Version, format!("this helper speaks epoch {EPOCH}, not {epoch}")));
         }
         self.greeted = true;
-        Ok(Reply::Hello { epoch: EPOCH, revision: REVISION })
+        Ok(Reply::Hello {
+            epoch: EPOCH,
+            revision: REVISION,
+            version: env!("CARGO_PKG_VERSION").into(),
+            grant: Grant::All,
+        })
     }
 
     fn load<F: Firewall>(
@@ -86,7 +98,7 @@ impl Client {
         }
         let direct_cgroup = self.direct_cgroup(&plan, fd)?;
         rules.load(key, SessionPlan { plan, direct_cgroup })?;
-        Ok(Reply::Done)
+        Ok(Reply::Loaded { method: Method::Nft, overlaps: vec![] })
     }
 
     fn direct_cgroup(&self, plan: &Plan, fd: Option<OwnedFd>) -> Result<Option<Cgroup>, DescriptorError> {

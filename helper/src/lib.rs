@@ -9,8 +9,10 @@
 //! Start with `rules::render` for what is captured, with `server` for how a request is served.
 
 pub mod client;
+pub mod kill;
 pub mod rules;
 pub mod server;
+pub mod store;
 
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]

@@ -5,7 +5,7 @@
 
 use std::{io, os::unix::net::UnixStream, time::Duration};
 
-use ropeway_helper_api::wire;
+use ropeway_helper_api::{Message, wire};
 
 use crate::{
     client::{self, Answer, Client},
@@ -37,14 +37,15 @@ impl<F: Firewall> Server<F> {
 
     fn converse(&mut self, socket: &UnixStream, client: &mut Client) -> io::Result<()> {
         loop {
-            let answer = match wire::receive_within(socket, MESSAGE_TIME) {
+            let answer = match wire::receive_from(socket, client.uid(), MESSAGE_TIME) {
                 Ok(Some(message)) => client.answer(&mut self.rules, message),
                 Ok(None) => return Ok(()),
                 Err(error) => client::answer_to_garbage(&error).ok_or(error)?,
             };
             log(&answer);
-            wire::send(socket, &answer.reply, None)?;
-            if answer.close {
+            let close = answer.close;
+            wire::send(socket, &Message::Reply { reply: answer.reply }, &[])?;
+            if close {
                 return Ok(());
             }
         }

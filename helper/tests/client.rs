@@ -101,6 +101,9 @@ fn plan(net: &str, port: u16) -> Plan {
         capture: Capture::Everyone,
         endpoints: vec![],
         direct_cgroup: false,
+        dns: None,
+        forwarded: vec![],
+        method: None,
     }
 }
 

@@ -25,6 +25,9 @@ fn session(include: &[&str], exclude: &[&str], port: u16) -> SessionPlan {
         capture: Capture::Everyone,
         endpoints: vec![],
         direct_cgroup: false,
+        dns: None,
+        forwarded: vec![],
+        method: None,
     };
     plan.validate().unwrap();
     SessionPlan { plan, direct_cgroup: None }

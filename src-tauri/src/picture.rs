@@ -3,7 +3,7 @@
 
 use ropeway_engine::{
     Engine,
-    api::{Event, Interest, Phase, Profile, Status},
+    api::{Event, HelperState, Interest, Phase, Profile, Status},
 };
 use tokio::sync::watch;
 
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 pub struct Picture {
     pub profiles: Vec<Profile>,
     pub statuses: Vec<Status>,
+    pub helper: Option<HelperState>,
 }
 
 impl Picture {
@@ -27,6 +28,7 @@ impl Picture {
                     None => self.statuses.push(status),
                 }
             }
+            Event::Helper { helper } => self.helper = Some(helper),
             Event::Connections { .. } => {}
         }
     }
@@ -86,6 +88,7 @@ pub mod tests {
             attempt: 0,
             next_retry: None,
             failure: None,
+            conflicts: vec![],
             round_trip: None,
         }
     }

@@ -1,6 +1,10 @@
 //! What a session wants captured.
 
-use std::{collections::BTreeSet, net::SocketAddr, ops::RangeInclusive};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -8,7 +12,6 @@ use serde::{Deserialize, Serialize};
 /// The wish of one session. The most specific route of all sessions wins (narrower ports first, then the longer
 /// prefix); at a tie an exclusion wins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Plan {
     pub include: Vec<Route>,
     pub exclude: Vec<Route>,
@@ -20,11 +23,40 @@ pub struct Plan {
     pub endpoints: Vec<SocketAddr>,
     /// A descriptor of the cgroup whose sockets are never captured comes with the message.
     pub direct_cgroup: bool,
+    /// DNS as well. Needs [`Grant::All`](crate::Grant::All).
+    #[serde(default)]
+    pub dns: Option<Dns>,
+    /// Interfaces (by index): what comes in there and goes to the networks is captured as well, and nothing else that
+    /// is forwarded. Needs [`Grant::All`](crate::Grant::All), and listeners on all addresses.
+    #[serde(default)]
+    pub forwarded: Vec<u32>,
+    /// By which means; `None` lets the helper choose.
+    #[serde(default)]
+    pub method: Option<Method>,
+}
+
+/// How rules get into the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Our own table, which the kernel removes when the helper dies.
+    Nft,
+    /// `iptables-restore`, for kernels without `nf_tables` or owned tables: one session, TCP and DNS, no blocks.
+    Iptables,
+}
+
+/// Questions to name servers, and where they go instead. TCP questions go to the plan's TCP listeners.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dns {
+    /// Which name servers; empty for all of them, also on loopback. At most [`limit::DNS_SERVERS`].
+    pub servers: Vec<IpAddr>,
+    /// UDP listeners on loopback, for the family of the question.
+    pub v4: Option<u16>,
+    pub v6: Option<u16>,
 }
 
 /// A network, and the TCP ports of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Route {
     pub net: IpNet,
     #[serde(default, skip_serializing_if = "Ports::is_all")]
@@ -33,7 +65,6 @@ pub struct Route {
 
 /// First and last port, `0..=65535` for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Ports {
     pub first: u16,
     pub last: u16,
@@ -42,21 +73,25 @@ pub struct Ports {
 /// The listener's ports on loopback, one range for each family that has a listener. A range, because with a
 /// single port NAT rewrites clients' source ports, and then nobody can tell whose connection it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ListenerPorts {
     pub v4: Option<Ports>,
     pub v6: Option<Ports>,
 }
 
-/// Whose connections are captured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+/// Whose connections are captured. Of several sessions the narrower scope is asked first, in the order cgroup, user,
+/// group, everyone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Capture {
+    /// Needs [`Grant::All`](crate::Grant::All).
     Everyone,
-    /// Only connections of this user.
-    User {
-        uid: u32,
-    },
+    /// Only connections of this user. Needs [`Grant::All`](crate::Grant::All) when it is another one.
+    User { uid: u32 },
+    /// Only connections of programs that run with this group. Needs [`Grant::All`](crate::Grant::All).
+    Group { gid: u32 },
+    /// Only connections of programs in the cgroup whose folder comes with the message. With
+    /// [`Grant::Own`](crate::Grant::Own) it must belong to the user, and only this user's connections count.
+    Cgroup,
 }
 
 /// Limits: a plan beyond them is refused, whoever sends it.
@@ -68,8 +103,10 @@ pub mod limit {
     /// Different port ranges in the routes of one plan. Each becomes a rule that every new connection passes (10 000
     /// rules cost a connection 0.3 ms).
     pub const PORT_RANGES: usize = 256;
-    /// Sessions of one client.
-    pub const SESSIONS: usize = 64;
+    /// Name servers of one plan: every link's, with room to spare.
+    pub const DNS_SERVERS: usize = 64;
+    /// Interfaces of one plan: every bridge of a busy container host.
+    pub const INTERFACES: usize = 64;
 }
 
 /// Why a plan is not acceptable.
@@ -89,6 +126,16 @@ pub enum PlanError {
     HostBits(IpNet),
     #[error("a route of a family for which there is no listener: {0}")]
     NoListener(IpNet),
+    #[error("{0} name servers, at most {max} are allowed", max = limit::DNS_SERVERS)]
+    TooManyDnsServers(usize),
+    #[error("a listener for names on port {0}")]
+    DnsListener(u16),
+    #[error("{0} interfaces, at most {max} are allowed", max = limit::INTERFACES)]
+    TooManyInterfaces(usize),
+    #[error("interface 0")]
+    Interface,
+    #[error("only one user's or everybody's traffic can be kept closed, not a cgroup's")]
+    BlockedCgroup,
 }
 
 impl Ports {
@@ -119,33 +166,55 @@ impl Plan {
     /// Checks every limit and every promise of the types. Both sides call it: the engine to fail early, the
     /// helper because it believes nobody.
     pub fn validate(&self) -> Result<(), PlanError> {
-        self.check_counts()?;
+        check_routes(&self.include, &self.exclude)?;
+        check_endpoints(&self.endpoints)?;
         self.listeners.validate()?;
-        self.routes().try_for_each(Route::validate)?;
+        self.dns.iter().try_for_each(Dns::validate)?;
+        self.check_interfaces()?;
         match self.include.iter().find(|route| self.listeners.of(route.net).is_none()) {
             Some(route) => Err(PlanError::NoListener(route.net)),
             None => Ok(()),
         }
     }
 
-    fn routes(&self) -> impl Iterator<Item = &Route> {
-        self.include.iter().chain(&self.exclude)
+    fn check_interfaces(&self) -> Result<(), PlanError> {
+        if self.forwarded.len() > limit::INTERFACES {
+            return Err(PlanError::TooManyInterfaces(self.forwarded.len()));
+        }
+        if self.forwarded.contains(&0) { Err(PlanError::Interface) } else { Ok(()) }
     }
+}
 
-    fn check_counts(&self) -> Result<(), PlanError> {
-        let routes = self.include.len() + self.exclude.len();
-        if routes > limit::ROUTES {
-            return Err(PlanError::TooManyRoutes(routes));
+impl Dns {
+    fn validate(&self) -> Result<(), PlanError> {
+        if self.servers.len() > limit::DNS_SERVERS {
+            return Err(PlanError::TooManyDnsServers(self.servers.len()));
         }
-        if self.endpoints.len() > limit::ENDPOINTS {
-            return Err(PlanError::TooManyEndpoints(self.endpoints.len()));
+        match [self.v4, self.v6].into_iter().flatten().find(|port| *port < 1024) {
+            Some(port) => Err(PlanError::DnsListener(port)),
+            None => Ok(()),
         }
-        let ranges = self.routes().map(|route| route.ports).collect::<BTreeSet<_>>().len();
-        if ranges > limit::PORT_RANGES {
-            return Err(PlanError::TooManyPortRanges(ranges));
-        }
-        Ok(())
     }
+}
+
+pub(crate) fn check_endpoints(endpoints: &[SocketAddr]) -> Result<(), PlanError> {
+    if endpoints.len() > limit::ENDPOINTS {
+        return Err(PlanError::TooManyEndpoints(endpoints.len()));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_routes(include: &[Route], exclude: &[Route]) -> Result<(), PlanError> {
+    let all = || include.iter().chain(exclude);
+    let routes = include.len() + exclude.len();
+    if routes > limit::ROUTES {
+        return Err(PlanError::TooManyRoutes(routes));
+    }
+    let ranges = all().map(|route| route.ports).collect::<BTreeSet<_>>().len();
+    if ranges > limit::PORT_RANGES {
+        return Err(PlanError::TooManyPortRanges(ranges));
+    }
+    all().try_for_each(Route::validate)
 }
 
 impl Route {

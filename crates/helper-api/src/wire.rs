@@ -1,10 +1,10 @@
-//! A message on a Unix stream socket: length (u32, big-endian), JSON, and at most one descriptor, which travels
-//! with the first byte.
+//! A message on a Unix stream socket: length (u32, big-endian), JSON, and at most [`DESCRIPTORS`] descriptors, which
+//! travel with the first byte.
 //!
 //! [`send`] and [`receive`] block. Descriptors are never leaked: whatever comes that nobody asked for is closed.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Read, Write},
+    io::{self, IoSlice, IoSliceMut, Write},
     os::{
         fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::net::UnixStream,
@@ -19,15 +19,25 @@ use serde::{Serialize, de::DeserializeOwned};
 /// what stands around it. A test builds that plan.
 pub const MAX_MESSAGE: usize = 10 << 20;
 
+/// Descriptors of one message: a plan's two cgroups.
+pub const DESCRIPTORS: usize = 2;
+
 /// The most descriptors that Linux lets one message carry (`SCM_MAX_FD`). Room for fewer would make the kernel cut
 /// the list, and nix does not name the ones of a cut list, so nobody could close them.
 const MAX_DESCRIPTORS: usize = 253;
 
-/// A message, and the descriptor that came with it.
-pub type Received<T> = (T, Option<OwnedFd>);
+/// Bytes that are read at once. Memory is taken as bytes come, not as they are promised.
+const CHUNK: usize = 256 << 10;
 
-/// Sends one message, and `fd` with it. Blocks.
-pub fn send<T: Serialize>(socket: &UnixStream, message: &T, fd: Option<BorrowedFd>) -> io::Result<()> {
+/// A message, and the descriptors that came with it, in the order in which they were sent.
+#[derive(Debug)]
+pub struct Received<T> {
+    pub message: T,
+    pub fds: Vec<OwnedFd>,
+}
+
+/// Sends one message, and descriptors with it. Blocks.
+pub fn send<T: Serialize>(socket: &UnixStream, message: &T, fds: &[BorrowedFd]) -> io::Result<()> {
     let mut frame = vec![0; 4];
     serde_json::to_writer(&mut frame, message)?;
     let length = frame.len() - 4;
@@ -35,23 +45,38 @@ pub fn send<T: Serialize>(socket: &UnixStream, message: &T, fd: Option<BorrowedF
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("a message of {length} bytes")));
     }
     frame[..4].copy_from_slice(&(length as u32).to_be_bytes());
-    let fds: Vec<RawFd> = fd.iter().map(AsRawFd::as_raw_fd).collect();
+    let fds: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let sent = send_with_descriptors(socket, &frame, &fds)?;
     (&mut &*socket).write_all(&frame[sent..])
 }
 
-/// Receives one message, None at a clean end. Blocks. More than one descriptor is an error.
+/// Receives one message, None at a clean end. Blocks. More than [`DESCRIPTORS`] descriptors are an error.
 pub fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<Received<T>>> {
-    receive_frame(socket, None)?.map(parse).transpose()
+    receive_frame(socket, None, None)?.map(parse).transpose()
 }
 
-/// Like [`receive`], but a message that has begun must be complete within `limit` (else `TimedOut`). Uses the read
-/// timeout of the socket.
-pub fn receive_within<T: DeserializeOwned>(
+/// Like [`receive`], but a message that has begun must be complete within `limit` (else `TimedOut`; uses the read
+/// timeout of the socket), and after [`tell_senders`] every byte of it must have been sent by a process of user
+/// `sender` or by root (else `PermissionDenied`).
+pub fn receive_from<T: DeserializeOwned>(
     socket: &UnixStream,
+    sender: u32,
     limit: Duration,
 ) -> io::Result<Option<Received<T>>> {
-    receive_frame(socket, Some(limit))?.map(parse).transpose()
+    receive_frame(socket, Some(sender), Some(limit))?.map(parse).transpose()
+}
+
+/// From now on the kernel says of all that arrives here who sent it: the other end may have been handed to, or taken
+/// by, a process of another user. Linux only; elsewhere `Unsupported`.
+#[cfg(target_os = "linux")]
+pub fn tell_senders(socket: &UnixStream) -> io::Result<()> {
+    Ok(nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::PassCred, &true)?)
+}
+
+/// From now on the kernel says of all that arrives here who sent it. Linux only; elsewhere `Unsupported`.
+#[cfg(not(target_os = "linux"))]
+pub fn tell_senders(_: &UnixStream) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Bytes and descriptors of one message, not yet believed.
@@ -60,34 +85,44 @@ struct Frame {
     fds: Vec<OwnedFd>,
 }
 
-fn parse<T: DeserializeOwned>(mut frame: Frame) -> io::Result<Received<T>> {
-    if frame.fds.len() > 1 {
-        return Err(invalid("more than one descriptor".into()));
+fn parse<T: DeserializeOwned>(frame: Frame) -> io::Result<Received<T>> {
+    if frame.fds.len() > DESCRIPTORS {
+        return Err(invalid(format!("{} descriptors", frame.fds.len())));
     }
     let message = serde_json::from_slice(&frame.body).map_err(|e| invalid(e.to_string()))?;
-    Ok((message, frame.fds.pop()))
+    Ok(Received { message, fds: frame.fds })
 }
 
-fn receive_frame(socket: &UnixStream, limit: Option<Duration>) -> io::Result<Option<Frame>> {
+fn receive_frame(
+    socket: &UnixStream,
+    sender: Option<u32>,
+    limit: Option<Duration>,
+) -> io::Result<Option<Frame>> {
     let mut header = [0; 4];
-    let (got, fds) = receive_with_descriptors(socket, &mut header)?;
-    if got == 0 {
+    let first = receive_some(socket, &mut header)?;
+    if first.bytes == 0 {
         return Ok(None);
     }
-    let rest = Rest { socket, deadline: limit.map(|limit| Instant::now() + limit) };
-    rest.read(&mut header[got..])?;
+    first.check(sender)?;
+    let rest = Rest { socket, sender, deadline: limit.map(|limit| Instant::now() + limit) };
+    rest.read(&mut header[first.bytes..])?;
     let length = u32::from_be_bytes(header) as usize;
     if length > MAX_MESSAGE {
         return Err(invalid(format!("a message of {length} bytes, at most {MAX_MESSAGE} are allowed")));
     }
-    let mut body = vec![0; length];
-    rest.read(&mut body)?;
-    Ok(Some(Frame { body, fds }))
+    let mut body = vec![];
+    while body.len() < length {
+        let start = body.len();
+        body.resize(length.min(start + CHUNK), 0);
+        rest.read(&mut body[start..])?;
+    }
+    Ok(Some(Frame { body, fds: first.fds }))
 }
 
 /// What is still to come of a message that has begun.
 struct Rest<'a> {
     socket: &'a UnixStream,
+    sender: Option<u32>,
     deadline: Option<Instant>,
 }
 
@@ -95,13 +130,18 @@ impl Rest<'_> {
     fn read(&self, mut buffer: &mut [u8]) -> io::Result<()> {
         while !buffer.is_empty() {
             self.limit_next_read()?;
-            match (&mut &*self.socket).read(buffer) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(n) => buffer = &mut buffer[n..],
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),
-                Err(e) => return Err(e),
+            let some = receive_some(self.socket, buffer).map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+                _ => error,
+            })?;
+            if some.bytes == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
+            some.check(self.sender)?;
+            if !some.fds.is_empty() {
+                return Err(invalid("descriptors in the middle of a message".into()));
+            }
+            buffer = &mut buffer[some.bytes..];
         }
         Ok(())
     }
@@ -136,8 +176,27 @@ fn send_with_descriptors(socket: &UnixStream, bytes: &[u8], fds: &[RawFd]) -> io
     }
 }
 
-fn receive_with_descriptors(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-    let mut control = nix::cmsg_space!([RawFd; MAX_DESCRIPTORS]);
+/// What one read gave.
+struct Read {
+    bytes: usize,
+    fds: Vec<OwnedFd>,
+    /// The user who sent them, where the kernel was asked to tell.
+    uid: Option<u32>,
+}
+
+impl Read {
+    fn check(&self, sender: Option<u32>) -> io::Result<()> {
+        match (sender, self.uid) {
+            (Some(expected), Some(uid)) if uid != expected && uid != 0 => {
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("sent by user {uid}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn receive_some(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<Read> {
+    let mut control = control_space();
     let mut iov = [IoSliceMut::new(buffer)];
     let message = loop {
         match recvmsg::<()>(socket.as_raw_fd(), &mut iov, Some(&mut control), close_on_exec()) {
@@ -145,14 +204,29 @@ fn receive_with_descriptors(socket: &UnixStream, buffer: &mut [u8]) -> io::Resul
             other => break other?,
         }
     };
-    let mut fds = vec![];
+    let mut some = Read { bytes: message.bytes, fds: vec![], uid: None };
     for item in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(received) = item {
-            // SAFETY: the kernel has just made these descriptors for us; nobody else knows them
-            fds.extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+        match item {
+            ControlMessageOwned::ScmRights(received) => {
+                // SAFETY: the kernel has just made these descriptors for us; nobody else knows them
+                some.fds.extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+            }
+            #[cfg(target_os = "linux")]
+            ControlMessageOwned::ScmCredentials(of_sender) => some.uid = Some(of_sender.uid()),
+            _ => {}
         }
     }
-    Ok((message.bytes, fds))
+    Ok(some)
+}
+
+#[cfg(target_os = "linux")]
+fn control_space() -> Vec<u8> {
+    nix::cmsg_space!([RawFd; MAX_DESCRIPTORS], nix::sys::socket::UnixCredentials)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn control_space() -> Vec<u8> {
+    nix::cmsg_space!([RawFd; MAX_DESCRIPTORS])
 }
 
 fn invalid(text: String) -> io::Error {

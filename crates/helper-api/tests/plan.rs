@@ -20,6 +20,9 @@ fn plan() -> Plan {
         capture: Capture::Everyone,
         endpoints: vec![],
         direct_cgroup: false,
+        dns: None,
+        forwarded: vec![],
+        method: None,
     }
 }
 

@@ -73,7 +73,8 @@ fn scopes(sessions: &[&SessionPlan]) -> BTreeMap<Scope, Vec<usize>> {
     for (index, session) in sessions.iter().enumerate() {
         let scope = match session.plan.capture {
             Capture::User { uid } => Scope::User(uid),
-            Capture::Everyone => Scope::Everyone,
+            // narrower scopes come with their own chains
+            Capture::Everyone | Capture::Group { .. } | Capture::Cgroup => Scope::Everyone,
         };
         scopes.entry(scope).or_default().push(index);
     }

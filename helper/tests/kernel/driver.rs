@@ -123,6 +123,9 @@ pub fn plan(include: &[&str], exclude: &[&str], port: u16) -> Plan {
         capture: Capture::Everyone,
         endpoints: vec![],
         direct_cgroup: false,
+        dns: None,
+        forwarded: vec![],
+        method: None,
     }
 }
 

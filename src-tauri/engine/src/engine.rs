@@ -85,6 +85,13 @@ impl Engine {
             }
             Command::Import { text } => return self.with_files(move |inner| inner.import(&text)).await,
             Command::CloseConnection { connection } => drop(inner.table.close(connection)),
+            Command::Helper
+            | Command::SetUpHelper { .. }
+            | Command::RevokeGrant { .. }
+            | Command::RemoveHelper
+            | Command::RestoreNetwork { .. } => {
+                return Err(Failure::new(Code::Unsupported, "this computer", "not yet"));
+            }
         }
         Ok(Reply::Done)
     }

@@ -17,7 +17,17 @@ impl Parsed {
         };
         let include = routes(&self.include).filter(served).collect();
         let exclude = routes(&self.exclude).filter(served).collect();
-        Plan { include, exclude, listeners, capture, endpoints: vec![], direct_cgroup }
+        Plan {
+            include,
+            exclude,
+            listeners,
+            capture,
+            endpoints: vec![],
+            direct_cgroup,
+            dns: None,
+            forwarded: vec![],
+            method: None,
+        }
     }
 
     /// For asking which network took a connection.

@@ -63,6 +63,7 @@ mod tests {
         Picture {
             profiles: phases.iter().map(|(name, ..)| profile(name)).collect(),
             statuses: phases.iter().map(|(name, phase, words)| status(name, *phase, words)).collect(),
+            ..Picture::default()
         }
     }
 

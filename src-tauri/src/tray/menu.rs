@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn menu(statuses: Vec<Status>) -> Menu {
-        Menu::of(&Picture { profiles: vec![profile("Work"), profile("Lab")], statuses })
+        Menu::of(&Picture { profiles: vec![profile("Work"), profile("Lab")], statuses, ..Picture::default() })
     }
 
     fn text(item: &Item) -> String {

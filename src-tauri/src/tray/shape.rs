@@ -68,7 +68,7 @@ mod tests {
     use crate::picture::tests::status;
 
     fn shape_of(statuses: Vec<Status>) -> Shape {
-        Shape::most_urgent(&Picture { profiles: vec![], statuses })
+        Shape::most_urgent(&Picture { statuses, ..Picture::default() })
     }
 
     #[test]

@@ -17,12 +17,25 @@ problems: Array<Problem>, expansions: Array<Expansion>, };
 /**
  * Stable names of failures. Adding one here makes a test fail until `words` has its words.
  */
-export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SERVER-NAME" | "E-SERVER-UNREACHABLE" | "E-SSH" | "E-SSH-MISSING" | "E-SSH-ENDED" | "E-NOEXEC" | "E-AGENT-ENDED" | "E-AGENT" | "E-PROTOCOL" | "E-SAME-MACHINE" | "E-HELPER-BUSY" | "E-HELPER-OLD" | "E-HELPER-MISSING" | "E-HELPER-GONE" | "E-FIREWALL" | "E-RESOURCES" | "E-PROFILE-MISSING" | "E-PROFILE-INVALID" | "E-PROFILE-FILE" | "E-PROFILE-SAVE" | "E-IMPORT" | "E-INTERNAL";
+export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SERVER-NAME" | "E-SERVER-UNREACHABLE" | "E-SSH" | "E-SSH-MISSING" | "E-SSH-ENDED" | "E-NOEXEC" | "E-AGENT-ENDED" | "E-AGENT" | "E-PROTOCOL" | "E-SAME-MACHINE" | "E-HELPER-BUSY" | "E-HELPER-OLD" | "E-HELPER-MISSING" | "E-NOT-GRANTED" | "E-DENIED" | "E-HELPER-SETUP" | "E-FW-GONE" | "E-HOSTS" | "E-UNSUPPORTED" | "E-HELPER-GONE" | "E-FIREWALL" | "E-RESOURCES" | "E-PROFILE-MISSING" | "E-PROFILE-INVALID" | "E-PROFILE-FILE" | "E-PROFILE-SAVE" | "E-IMPORT" | "E-INTERNAL";
 
 /**
  * What a face asks. Each is answered by one [`Reply`] or a [`Failure`].
  */
-export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, };
+export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, } | { "type": "helper" } | { "type": "setUpHelper", grant: GrantScope, } | { "type": "revokeGrant", uid: number, } | { "type": "removeHelper" } | { "type": "restoreNetwork", everybody: boolean, };
+
+/**
+ * A network of this profile that goes elsewhere.
+ */
+export type Conflict = { 
+/**
+ * As typed.
+ */
+subnet: string, 
+/**
+ * "Work", "another program of yours", "another user of this computer".
+ */
+holder: string, };
 
 /**
  * One connection through (or kept out of) a tunnel.
@@ -90,7 +103,7 @@ totals: Array<Totals>, };
 /**
  * What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
  */
-export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "connections", delta: ConnectionsDelta, };
+export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "helper", helper: HelperState, } | { "type": "connections", delta: ConnectionsDelta, };
 
 /**
  * What a typed subnet means.
@@ -129,7 +142,51 @@ detail: string, };
 /**
  * A part of the editor.
  */
-export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes";
+export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes" | "capture";
+
+/**
+ * A user who may use the helper.
+ */
+export type GrantRow = { uid: number, 
+/**
+ * Their name; the number where they have none.
+ */
+name: string, grant: GrantScope, 
+/**
+ * Whether it is the user who asks.
+ */
+me: boolean, };
+
+/**
+ * What an administrator has allowed.
+ */
+export type GrantScope = "own" | "all";
+
+/**
+ * Whether it is there, and who looks after it.
+ */
+export type HelperSetup = "missing" | "installed" | "packaged" | "old" | "own";
+
+/**
+ * The privileged helper as settings show it.
+ */
+export type HelperState = { setup: HelperSetup, 
+/**
+ * Of the installed one.
+ */
+version: string | null, 
+/**
+ * What this user may ask of it; root may everything.
+ */
+grant: GrantScope | null, 
+/**
+ * Everybody's.
+ */
+grants: Array<GrantRow>, 
+/**
+ * Networks of this user, and of others, that something keeps closed although no tunnel of theirs is up.
+ */
+leftovers: Leftovers, };
 
 /**
  * What an import would do.
@@ -146,6 +203,11 @@ export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array
  * What a subscription wants besides profiles and states.
  */
 export type Interest = { connections: boolean, };
+
+/**
+ * What crashes left closed.
+ */
+export type Leftovers = { mine: number, others: number, };
 
 export type Note = { kind: NoteKind, 
 /**
@@ -202,6 +264,15 @@ subnets: Array<string>,
  */
 excludes: Array<string>, 
 /**
+ * Whose traffic, as typed: empty for one's own (root: everybody's), `everyone`, `user:NAME`, `group:NAME`,
+ * `cgroup:PATH`.
+ */
+capture: string, 
+/**
+ * What happens to the traffic while the tunnel is down.
+ */
+whileDown: WhileDown, 
+/**
  * "This computer": its networks can be edited, the rest is fixed, and deleting it forgets them.
  */
 builtIn: boolean, };
@@ -214,7 +285,7 @@ export type ProfileId = string;
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, };
+export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, } | { "type": "helper", helper: HelperState, } | { "type": "restored", count: number, };
 
 /**
  * The state of one profile, as every face renders it.
@@ -257,6 +328,10 @@ nextRetry: number | null,
  */
 failure: Failure | null, 
 /**
+ * Networks that another tunnel has already, and keeps.
+ */
+conflicts: Array<Conflict>, 
+/**
  * Last measured round trip to the agent inside the tunnel, microseconds.
  */
 roundTrip: number | null, };
@@ -265,3 +340,8 @@ roundTrip: number | null, };
  * Sums over all connections of a profile since it connected.
  */
 export type Totals = { profile: ProfileId, up: number, down: number, upRate: number, downRate: number, active: number, closed: number, };
+
+/**
+ * What happens to traffic for a profile's networks while its tunnel is switched on and not up, also after a crash.
+ */
+export type WhileDown = "open" | "networks" | "everything";

@@ -61,6 +61,24 @@ pub enum Code {
     /// The helper cannot be started (not installed, permission not given).
     #[serde(rename = "E-HELPER-MISSING")]
     HelperMissing,
+    /// This user may not use the helper (yet), or not for this.
+    #[serde(rename = "E-NOT-GRANTED")]
+    NotGranted,
+    /// An administrator said no, or nobody answered.
+    #[serde(rename = "E-DENIED")]
+    Denied,
+    /// The helper could not be installed, repaired or removed.
+    #[serde(rename = "E-HELPER-SETUP")]
+    HelperSetup,
+    /// Another program removed our network rules.
+    #[serde(rename = "E-FW-GONE")]
+    FirewallGone,
+    /// The system's hosts file could not be changed.
+    #[serde(rename = "E-HOSTS")]
+    Hosts,
+    /// This system, or this helper, cannot do that.
+    #[serde(rename = "E-UNSUPPORTED")]
+    Unsupported,
     /// The helper ended while rules were in place.
     #[serde(rename = "E-HELPER-GONE")]
     HelperGone,
@@ -105,6 +123,12 @@ impl Code {
         Self::HelperBusy,
         Self::HelperOld,
         Self::HelperMissing,
+        Self::NotGranted,
+        Self::Denied,
+        Self::HelperSetup,
+        Self::FirewallGone,
+        Self::Hosts,
+        Self::Unsupported,
         Self::HelperGone,
         Self::Firewall,
         Self::Resources,

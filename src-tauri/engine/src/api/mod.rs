@@ -5,16 +5,18 @@
 mod bindings;
 mod connections;
 mod failure;
+mod helper;
 mod profile;
 mod status;
 
 pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
 pub use failure::{Code, Failure};
+pub use helper::{GrantRow, GrantScope, HelperSetup, HelperState, Leftovers};
 pub use profile::{
     BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Note, NoteKind, Problem,
-    Profile, ProfileId,
+    Profile, ProfileId, WhileDown,
 };
-pub use status::{Phase, Status};
+pub use status::{Conflict, Phase, Status};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +65,23 @@ pub enum Command {
     CloseConnection {
         connection: u64,
     },
+    /// The privileged helper: whether it is there, who may use it.
+    Helper,
+    /// Installs the helper when it is missing or old, and asks an administrator to allow this user to use it. Answered
+    /// when they have.
+    SetUpHelper {
+        grant: GrantScope,
+    },
+    /// Takes away what a user was allowed.
+    RevokeGrant {
+        uid: u32,
+    },
+    /// Removes the helper and all that belongs to it; not one that a package manager looks after.
+    RemoveHelper,
+    /// Opens what crashed tunnels left closed; `everybody`'s after an administrator has agreed.
+    RestoreNetwork {
+        everybody: bool,
+    },
 }
 
 /// The answer to a [`Command`].
@@ -71,11 +90,28 @@ pub enum Command {
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Reply {
     Done,
-    Running { profile: ProfileId },
-    Saved { profile: ProfileId },
-    Checked { checked: Checked },
-    Preview { preview: ImportPreview },
-    Imported { profiles: Vec<ProfileId> },
+    Running {
+        profile: ProfileId,
+    },
+    Saved {
+        profile: ProfileId,
+    },
+    Checked {
+        checked: Checked,
+    },
+    Preview {
+        preview: ImportPreview,
+    },
+    Imported {
+        profiles: Vec<ProfileId>,
+    },
+    Helper {
+        helper: HelperState,
+    },
+    /// How many were opened.
+    Restored {
+        count: u32,
+    },
 }
 
 /// What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
@@ -92,6 +128,10 @@ pub enum Event {
     },
     Status {
         status: Status,
+    },
+    /// Sent when it is known and whenever it changes.
+    Helper {
+        helper: HelperState,
     },
     /// Only to subscriptions that asked for connections; at most 5 a second.
     Connections {

@@ -36,9 +36,30 @@ pub struct Profile {
     /// What does not.
     #[serde(default)]
     pub excludes: Vec<String>,
+    /// Whose traffic, as typed: empty for one's own (root: everybody's), `everyone`, `user:NAME`, `group:NAME`,
+    /// `cgroup:PATH`.
+    #[serde(default)]
+    pub capture: String,
+    /// What happens to the traffic while the tunnel is down.
+    #[serde(default)]
+    pub while_down: WhileDown,
     /// "This computer": its networks can be edited, the rest is fixed, and deleting it forgets them.
     #[serde(default)]
     pub built_in: bool,
+}
+
+/// What happens to traffic for a profile's networks while its tunnel is switched on and not up, also after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "kebab-case")]
+pub enum WhileDown {
+    /// It goes its usual way.
+    #[default]
+    Open,
+    /// Traffic to the profile's networks is rejected.
+    Networks,
+    /// All traffic is rejected, but for the profile's excludes.
+    Everything,
 }
 
 /// A file that is there and cannot be used; it is never touched.
@@ -60,6 +81,7 @@ pub enum Field {
     SshCommand,
     Subnets,
     Excludes,
+    Capture,
 }
 
 /// What is wrong at which field.

@@ -29,8 +29,21 @@ pub struct Status {
     pub next_retry: Option<u64>,
     /// Why it is not connected, or why it was lost.
     pub failure: Option<Failure>,
+    /// Networks that another tunnel has already, and keeps.
+    pub conflicts: Vec<Conflict>,
     /// Last measured round trip to the agent inside the tunnel, microseconds.
     pub round_trip: Option<u32>,
+}
+
+/// A network of this profile that goes elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Conflict {
+    /// As typed.
+    pub subnet: String,
+    /// "Work", "another program of yours", "another user of this computer".
+    pub holder: String,
 }
 
 /// The base states; `Status`'s flags refine them.

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use ropeway_helper_api::{EPOCH, REVISION, Reply, Request, wire};
+use ropeway_helper_api::{EPOCH, Message, REVISION, Reply, Request, wire};
 use tokio::{
     process::{Child, Command},
     sync::{oneshot, watch},
@@ -60,15 +60,15 @@ struct Question {
 /// Starts the program and greets it.
 pub async fn start(program: &Path) -> Result<Line, Failure> {
     let line = spawn(program).map_err(|error| missing(format!("{}: {error}", program.display())))?;
-    match line.ask(Request::Hello { epoch: EPOCH, revision: REVISION }, None).await {
+    match line.ask(hello(), None).await {
         Ok(Reply::Hello { epoch: EPOCH, .. }) => Ok(line),
-        Ok(Reply::Hello { epoch, revision }) => Err(Failure::new(
+        Ok(Reply::Hello { epoch, revision, .. }) => Err(Failure::new(
             Code::HelperOld,
             SUBJECT,
             format!("helper {epoch}.{revision}, app {EPOCH}.{REVISION}"),
         )),
         Ok(Reply::Error(error)) => Err(failure(&error)),
-        Ok(Reply::Done) => Err(missing("no greeting")),
+        Ok(_) => Err(missing("no greeting")),
         Err(error) => Err(missing(error.to_string())),
     }
 }
@@ -137,10 +137,20 @@ fn talk(socket: &UnixStream, asked: &mpsc::Receiver<Question>) {
 }
 
 fn exchange(socket: &UnixStream, request: &Request, fd: Option<OwnedFd>) -> io::Result<Reply> {
-    wire::send(socket, request, fd.as_ref().map(AsFd::as_fd))?;
+    wire::send(socket, request, fd.as_ref().map(AsFd::as_fd).as_slice())?;
     // the helper has its own copy now
     drop(fd);
-    wire::receive(socket)?.map(|(reply, _)| reply).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    loop {
+        match wire::receive(socket)?.map(|received| received.message) {
+            Some(Message::Reply { reply }) => return Ok(reply),
+            Some(Message::Notice { .. }) => {}
+            None => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+fn hello() -> Request {
+    Request::Hello { epoch: EPOCH, revision: REVISION, version: env!("CARGO_PKG_VERSION").into() }
 }
 
 /// Root starts it as it is; everybody else asks polkit, which asks the administrator.
@@ -207,12 +217,12 @@ mod tests {
         };
         let unload = |session| Request::Unload { session: ropeway_helper_api::SessionId(session) };
         drop(ask(unload(1)));
-        let second = ask(Request::Hello { epoch: EPOCH, revision: REVISION });
+        let second = ask(hello());
         thread::spawn(move || talk(&ours, &asked));
-        let expected = [Reply::Done, Reply::Hello { epoch: EPOCH, revision: REVISION }];
+        let expected = [Reply::Done, Reply::Leftovers { mine: 1, others: 0 }];
         for reply in &expected {
             assert!(wire::receive::<Request>(&theirs).unwrap().is_some());
-            wire::send(&theirs, reply, None).unwrap();
+            wire::send(&theirs, &Message::Reply { reply: reply.clone() }, &[]).unwrap();
         }
         assert_eq!(second.blocking_recv().unwrap().unwrap(), expected[1]);
     }

@@ -113,8 +113,8 @@ impl Gone {
 
 fn done(answer: io::Result<Reply>) -> Result<(), Failure> {
     match answer {
-        Ok(Reply::Done | Reply::Hello { .. }) => Ok(()),
         Ok(Reply::Error(error)) => Err(failure(&error)),
+        Ok(_) => Ok(()),
         Err(error) => Err(Failure::new(Code::HelperGone, SUBJECT, error.to_string())),
     }
 }
@@ -124,6 +124,10 @@ fn failure(error: &HelperError) -> Failure {
         HelperCode::Busy => Code::HelperBusy,
         HelperCode::Version => Code::HelperOld,
         HelperCode::Firewall => Code::Firewall,
+        HelperCode::Unsupported => Code::Unsupported,
+        HelperCode::NotGranted => Code::NotGranted,
+        HelperCode::Hosts => Code::Hosts,
+        HelperCode::Limit => Code::Resources,
         HelperCode::Malformed | HelperCode::Plan | HelperCode::Descriptor => Code::Internal,
     };
     Failure::new(code, SUBJECT, &error.detail)

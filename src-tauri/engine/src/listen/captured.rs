@@ -158,7 +158,10 @@ impl<D: OriginalDestination> Service<D> {
 /// With a capture scope set, only that scope is served, whoever finds the port.
 fn serves(capture: Capture, owner: Option<&Owner>) -> bool {
     match (capture, owner) {
-        (Capture::Everyone, _) | (Capture::User { .. }, None) => true,
+        // which groups and cgroups a process is in, only the kernel's rules know
+        (Capture::Everyone | Capture::Group { .. } | Capture::Cgroup, _) | (Capture::User { .. }, None) => {
+            true
+        }
         (Capture::User { uid }, Some(owner)) => owner.uid == uid,
     }
 }

@@ -18,7 +18,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::api::{Profile, ProfileId};
+use crate::api::{Profile, ProfileId, WhileDown};
 
 pub use write::write;
 
@@ -26,7 +26,8 @@ pub use write::write;
 pub const FORMAT: i64 = 1;
 
 /// What this version knows; everything else in a file is kept and not looked at.
-pub const KEYS: [&str; 6] = ["format", "name", "server", "ssh-command", "subnets", "excludes"];
+pub const KEYS: [&str; 8] =
+    ["format", "name", "server", "ssh-command", "subnets", "excludes", "capture", "while-down"];
 
 /// Why a text is no profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,12 +55,16 @@ pub struct Entry {
     subnets: Vec<String>,
     #[serde(default)]
     excludes: Vec<String>,
+    #[serde(default)]
+    capture: String,
+    #[serde(default)]
+    while_down: WhileDown,
 }
 
 impl Entry {
     pub fn into_profile(self, id: ProfileId) -> Profile {
-        let Self { name, server, ssh_command, subnets, excludes } = self;
-        Profile { id, name, server, ssh_command, subnets, excludes, built_in: false }
+        let Self { name, server, ssh_command, subnets, excludes, capture, while_down } = self;
+        Profile { id, name, server, ssh_command, subnets, excludes, capture, while_down, built_in: false }
     }
 }
 

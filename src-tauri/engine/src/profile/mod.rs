@@ -55,6 +55,7 @@ fn line(profile: &Profile, problem: &Problem) -> String {
     let entry = match problem.field {
         Field::Name => Some(&profile.name),
         Field::Server => Some(&profile.server),
+        Field::Capture => Some(&profile.capture),
         Field::SshCommand => Some(&profile.ssh_command),
         Field::Subnets => problem.index.and_then(|index| profile.subnets.get(index as usize)),
         Field::Excludes => problem.index.and_then(|index| profile.excludes.get(index as usize)),

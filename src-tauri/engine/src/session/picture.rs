@@ -65,6 +65,7 @@ pub fn picture(it: &Picture) -> Status {
         attempt: it.state.attempt(),
         next_retry: it.retry.map(|left| (live::now() + left.as_millis() as u64 + 500) / 1000 * 1000),
         failure,
+        conflicts: vec![],
         round_trip: it.health.round_trip.filter(|_| phase == Phase::Connected).map(|time| time.0 as u32),
     }
 }

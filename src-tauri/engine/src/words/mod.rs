@@ -117,6 +117,33 @@ pub fn of(code: Code) -> Words {
             "It is not installed, or permission was not given. Connect again and allow it when you are asked; if \
              nobody asks, install Ropeway again.",
         ),
+        Code::NotGranted => words(
+            "You may not send traffic of {} through a tunnel yet.",
+            "An administrator has to allow it once. Set-up asks for that; afterwards nobody is asked again.",
+        ),
+        Code::Denied => words(
+            "{} was not set up.",
+            "The administrator\u{2019}s password was not given, or the question was closed. Nothing was changed; try \
+             again when somebody who may allow it is there.",
+        ),
+        Code::HelperSetup => words(
+            "Set-up of {} did not finish.",
+            "The part of Ropeway that changes network rules could not be put in its place. Nothing is half-installed; \
+             the details say what was in the way.",
+        ),
+        Code::FirewallGone => words(
+            "Another program removed our network rules.",
+            "They were put back at once. A firewall that is loaded anew often does this; connections made in between \
+             went their usual way.",
+        ),
+        Code::Hosts => words(
+            "The names of {} could not be changed.",
+            "The hosts file is read-only or its disk is full. Everything else works; names of the far network do not.",
+        ),
+        Code::Unsupported => words(
+            "{} cannot do that yet.",
+            "This part of Ropeway does not exist for this system, or its set-up part is of an older version.",
+        ),
         Code::HelperGone => words(
             "The network rules of {} were taken away.",
             "The part of Ropeway that holds them ended. Connections go their usual way until the rules are back; \

@@ -12,6 +12,8 @@ fn work() -> Profile {
         ssh_command: String::new(),
         subnets: vec!["10/8".into()],
         excludes: vec![],
+        capture: String::new(),
+        while_down: WhileDown::Open,
         built_in: false,
     }
 }
@@ -94,10 +96,12 @@ fn mistakes_name_their_line() {
 
 fn any_profile() -> impl Strategy<Value = Profile> {
     let texts = || prop::collection::vec(any::<String>(), 0..4);
-    (any::<String>(), any::<String>(), any::<String>(), texts(), texts()).prop_map(
-        |(name, server, ssh_command, subnets, excludes)| {
+    let while_down = prop::sample::select(vec![WhileDown::Open, WhileDown::Networks, WhileDown::Everything]);
+    let words = (any::<String>(), any::<String>(), any::<String>(), any::<String>());
+    (words, texts(), texts(), while_down).prop_map(
+        |((name, server, ssh_command, capture), subnets, excludes, while_down)| {
             let id = ProfileId("work".into());
-            Profile { id, name, server, ssh_command, subnets, excludes, built_in: false }
+            Profile { id, name, server, ssh_command, subnets, excludes, capture, while_down, built_in: false }
         },
     )
 }

@@ -3,7 +3,7 @@
 use toml_edit::{Array, DocumentMut, Item, Value, value};
 
 use super::{FORMAT, FileError};
-use crate::api::Profile;
+use crate::api::{Profile, WhileDown};
 
 /// The new text of the file; `old` is its text so far, empty for a new file.
 pub fn write(old: &str, profile: &Profile) -> Result<String, FileError> {
@@ -17,6 +17,8 @@ pub fn write(old: &str, profile: &Profile) -> Result<String, FileError> {
     set_unless_empty(&mut document, "ssh-command", &profile.ssh_command);
     set_list(&mut document, "subnets", &profile.subnets);
     set_list(&mut document, "excludes", &profile.excludes);
+    set_unless_empty(&mut document, "capture", &profile.capture);
+    set_while_down(&mut document, profile.while_down);
     Ok(document.to_string())
 }
 
@@ -45,6 +47,18 @@ fn same(old: &Value, new: &Value) -> bool {
 fn set_unless_empty(document: &mut DocumentMut, key: &str, text: &str) {
     if !text.is_empty() || document.contains_key(key) {
         set(document, key, text);
+    }
+}
+
+/// A key that is not there means that traffic goes its usual way.
+fn set_while_down(document: &mut DocumentMut, wanted: WhileDown) {
+    if wanted != WhileDown::Open || document.contains_key("while-down") {
+        let name = match wanted {
+            WhileDown::Open => "open",
+            WhileDown::Networks => "networks",
+            WhileDown::Everything => "everything",
+        };
+        set(document, "while-down", name);
     }
 }
 

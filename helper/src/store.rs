@@ -1,0 +1,90 @@
+//! The helper's own folder: small files that outlive it, each replaced as a whole, so that a crash at any instant
+//! leaves the old one or the new one.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::PathBuf,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::kill;
+
+/// Where it is, unless a test says otherwise: systemd's `StateDirectory=ropeway`.
+pub const FOLDER: &str = "/var/lib/ropeway";
+
+/// A folder that only root can look into.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// None when there is none. `InvalidData` when it is not what we write.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<Option<T>> {
+        match fs::read(self.folder.join(name)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// On the disk when this returns.
+    pub fn write<T: Serialize>(&self, name: &str, content: &T) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let (file, new) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
+        kill::around("write state", || write_synced(&new, &serde_json::to_vec(content)?))?;
+        kill::around("rename state", || fs::rename(&new, &file))?;
+        self.sync()
+    }
+
+    /// One that is not there needs no removing.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match kill::around("remove state", || fs::remove_file(self.folder.join(name))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(_) => Ok(()),
+            Ok(()) => self.sync(),
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
+fn write_synced(path: &PathBuf, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_until_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path().join("state"));
+        assert_eq!(store.read::<u32>("x").unwrap(), None);
+        store.write("x", &7).unwrap();
+        assert_eq!(store.read("x").unwrap(), Some(7));
+        store.remove("x").unwrap();
+        store.remove("x").unwrap();
+        assert_eq!(store.read::<u32>("x").unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("x"), "{").unwrap();
+        let error = Store::new(folder.path()).read::<u32>("x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
