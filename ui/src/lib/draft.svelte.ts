@@ -4,7 +4,7 @@
 import { SvelteSet } from 'svelte/reactivity';
 
 import type { Backend } from './backend';
-import type { Checked, Expansion, Field, Problem, Profile, ProfileId } from './bindings';
+import type { Checked, Expansion, Field, Problem, Profile, ProfileId, WhileDown } from './bindings';
 import { Entries } from './entries.svelte';
 
 // Long enough that a fast typist is not told about half a word, short enough to feel immediate.
@@ -17,10 +17,12 @@ const EMPTY: Profile = {
   sshCommand: '',
   subnets: [],
   excludes: [],
+  capture: '',
+  whileDown: 'open',
   builtIn: false,
 };
 
-export type TextField = 'name' | 'server' | 'sshCommand';
+export type TextField = 'name' | 'server' | 'sshCommand' | 'capture';
 export type ListField = 'subnets' | 'excludes';
 
 export class Draft {
@@ -28,6 +30,8 @@ export class Draft {
   name = $state('');
   server = $state('');
   sshCommand = $state('');
+  capture = $state('');
+  whileDown = $state<WhileDown>('open');
   readonly subnets: Entries;
   readonly excludes: Entries;
   saving = $state(false);
@@ -47,6 +51,8 @@ export class Draft {
     this.name = profile.name;
     this.server = profile.server;
     this.sshCommand = profile.sshCommand;
+    this.capture = profile.capture;
+    this.whileDown = profile.whileDown;
     this.subnets = new Entries(profile.subnets);
     this.excludes = new Entries(profile.excludes);
     if (!this.isNew) for (const field of FIELDS) this.#touched.add(field);
@@ -64,6 +70,8 @@ export class Draft {
     sshCommand: this.sshCommand.trim(),
     subnets: this.subnets.all,
     excludes: this.excludes.all,
+    capture: this.capture.trim(),
+    whileDown: this.whileDown,
   }));
   readonly changed = $derived.by(() => JSON.stringify(this.profile) !== JSON.stringify(this.original));
   readonly problems = $derived(this.checked.problems.filter((problem) => this.#touched.has(problem.field)));
@@ -139,4 +147,4 @@ export class Draft {
   }
 }
 
-const FIELDS: readonly Field[] = ['name', 'server', 'sshCommand', 'subnets', 'excludes'];
+const FIELDS: readonly Field[] = ['name', 'server', 'sshCommand', 'subnets', 'excludes', 'capture'];

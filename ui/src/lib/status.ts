@@ -77,6 +77,7 @@ export function offStatus(profile: ProfileId): Status {
     attempt: 0,
     nextRetry: null,
     failure: null,
+    conflicts: [],
     roundTrip: null,
   };
 }

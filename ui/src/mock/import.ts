@@ -24,6 +24,8 @@ function parse(text: string): ImportedProfile {
     sshCommand: '',
     subnets: [],
     excludes: [],
+    capture: '',
+    whileDown: 'open',
     builtIn: false,
   };
   const notes: Note[] = [];

@@ -91,6 +91,8 @@ function scene(sketches: Sketch[], broken: BrokenProfile[], connections: number)
       sshCommand: '',
       subnets: ['203.0.113.0/24'],
       excludes: [],
+      capture: '',
+      whileDown: 'open',
       builtIn: false,
       ...fields,
     };

@@ -25,6 +25,8 @@ test('a new profile begins without reproaches, and is saved and chosen', async (
     sshCommand: "ssh -F '~/my config'",
     subnets: ['10/8', 'fd00::/8'],
     excludes: [],
+    capture: '',
+    whileDown: 'open',
     builtIn: false,
   });
   expect(profileRow('office').getAttribute('aria-current')).toBe('page');

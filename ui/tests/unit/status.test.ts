@@ -15,6 +15,8 @@ const WORK: Profile = {
   sshCommand: '',
   subnets: ['10/8'],
   excludes: [],
+  capture: '',
+  whileDown: 'open',
   builtIn: false,
 };
 
