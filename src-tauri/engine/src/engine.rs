@@ -1,6 +1,6 @@
 //! The engine as its faces see it: one command in, one reply out, and events.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -13,7 +13,7 @@ use crate::{
     import,
     live::{Feed, Table},
     profile::{self, Store},
-    runtime,
+    runtime::Runtime,
     session::up::Tools,
     setup::Setup,
     sys::descriptors,
@@ -31,7 +31,7 @@ struct Inner {
     hub: Arc<Hub>,
     table: Arc<Table>,
     helper: Arc<Helper>,
-    runtime: PathBuf,
+    runtime: Runtime,
     feed: JoinHandle<()>,
 }
 
@@ -39,7 +39,7 @@ impl Engine {
     /// Reads the profiles; connects nothing. Never fails because of a bad file: that becomes a `BrokenProfile`.
     pub fn start(setup: Setup) -> Result<Self, Failure> {
         descriptors::raise_limit();
-        let runtime = runtime::folder(&setup.runtime).map_err(|error| {
+        let runtime = Runtime::make(&setup.runtime).map_err(|error| {
             Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
         })?;
         let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
@@ -50,7 +50,7 @@ impl Engine {
             table: table.clone(),
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
-            runtime: runtime.clone(),
+            runtime: runtime.folder().to_owned(),
         };
         let inner = Inner {
             store: Store::new(setup.profiles),
@@ -114,7 +114,7 @@ impl Engine {
         self.inner.helper.end().await;
         self.inner.feed.abort();
         self.inner.hub.close();
-        let _ = fs::remove_dir_all(&self.inner.runtime);
+        self.inner.runtime.remove();
     }
 
     /// A home on a network may let its files wait; tunnels must not wait with them.

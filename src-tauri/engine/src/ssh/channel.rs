@@ -71,8 +71,7 @@ impl Channel {
         let table: BTreeMap<_, _> =
             agents.all().iter().map(|(name, found)| (name.clone(), found.agent())).collect();
         let args = command::channel(program, socket, &bootstrap::command(&table));
-        let (channel, errors) = Self::spawn(&args, cgroup)
-            .map_err(|error| Failure::new(Code::SshMissing, server, error.to_string()))?;
+        let (channel, errors) = Self::spawn(&args, cgroup).map_err(|error| not_started(&error, server))?;
         Talk { channel, errors, server, reader: Reader::default(), machine: Machine::default() }
             .through(agents, check)
             .await
@@ -227,6 +226,15 @@ async fn read_answer(
 /// For sending so many bytes and for what is said to them.
 fn patience(bytes: usize) -> Duration {
     STEP + Duration::from_secs(bytes as u64 / SLOWEST)
+}
+
+/// The program worked a moment ago: mostly it is the computer that has run out of something.
+fn not_started(error: &io::Error, server: &str) -> Failure {
+    let code = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Code::SshMissing,
+        _ => Code::Resources,
+    };
+    Failure::new(code, server, error.to_string())
 }
 
 /// What the agent or the server's profile writes to stderr goes to the log, up to a limit, and never blocks them.
