@@ -9,10 +9,12 @@
 //! Start with `rules::render` for what is captured, with `server` for how a request is served.
 
 pub mod client;
+pub mod hosts;
 pub mod kill;
 pub mod rules;
 pub mod server;
 pub mod store;
+pub mod undo;
 
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]

