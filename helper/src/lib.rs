@@ -10,6 +10,7 @@
 
 pub mod client;
 pub mod hosts;
+pub mod install;
 pub mod kill;
 pub mod rules;
 pub mod server;

@@ -1,0 +1,157 @@
+//! `--install` and `--remove`: the files that make this program a service of the system. Run as root, once, by the
+//! app's set-up (through pkexec), by scripts of packages, or by a person.
+//!
+//! `pieces` are the files as values, from `installers/linux`; `place` puts a file where it belongs, or takes it
+//! away; `system` tells the bus and systemd, and ends a running helper. Nothing here runs a program.
+
+mod pieces;
+mod place;
+#[cfg(target_os = "linux")]
+mod system;
+#[cfg(not(target_os = "linux"))]
+#[path = "elsewhere.rs"]
+mod system;
+
+use std::{
+    env, fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::geteuid;
+use ropeway_helper_api::Grant;
+
+use pieces::Piece;
+use place::Root;
+
+/// Below it, files are ours to write and to remove; elsewhere they belong to a package.
+const OURS: &str = "/usr/local";
+
+/// What `--install` is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The user who may use the helper from now on, and for what.
+    pub grant: Option<(u32, Grant)>,
+}
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    #[error("takes --grant own|all together with --for UID, or nothing")]
+    Arguments,
+    #[error("needs root")]
+    NotRoot,
+    #[error("{0} could be changed by somebody who is not root; put the program at /usr/local/libexec")]
+    NotTrusted(PathBuf),
+    #[error("{0} came with a package: remove that package instead")]
+    Packaged(PathBuf),
+    #[error("{path}: {error}", path = path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("the running helper does not end: {0}")]
+    Running(String),
+    #[error("the system bus: {0}")]
+    Bus(String),
+    #[error("this system is not supported yet")]
+    Unsupported,
+}
+
+/// After it the system starts the helper when it is called. Doing it again changes nothing; a running helper goes on
+/// with the connections that it has.
+pub fn install(options: Options) -> Result<(), InstallError> {
+    let Options { grant: _ } = options;
+    check_root()?;
+    let program = program()?;
+    if is_ours(&program) {
+        let root = Root::real();
+        pieces::of(&program).iter().try_for_each(|piece| root.put(piece))?;
+        system::reload()?;
+    }
+    Ok(())
+}
+
+/// After it nothing of the helper is left, this program included. Tunnels that use it end.
+pub fn remove() -> Result<(), InstallError> {
+    check_root()?;
+    let program = program()?;
+    if !is_ours(&program) {
+        return Err(InstallError::Packaged(program));
+    }
+    let root = Root::real();
+    let pieces = pieces::of(&program);
+    // in this order, so that nobody starts it again meanwhile
+    pieces.iter().filter(|piece| piece.starts_the_helper()).try_for_each(|piece| root.take_away(piece))?;
+    system::reload()?;
+    system::end_running()?;
+    pieces.iter().try_for_each(|piece| root.take_away(piece))?;
+    system::reload()?;
+    root.take_away(&Piece::program(&program))
+}
+
+impl Options {
+    /// From the command line, behind `--install`.
+    pub fn parse(arguments: &[&str]) -> Result<Self, InstallError> {
+        match arguments {
+            [] => Ok(Self::default()),
+            ["--grant", grant, "--for", uid] | ["--for", uid, "--grant", grant] => {
+                let grant = Grant::named(grant).ok_or(InstallError::Arguments)?;
+                let uid = uid.parse().map_err(|_| InstallError::Arguments)?;
+                Ok(Self { grant: Some((uid, grant)) })
+            }
+            _ => Err(InstallError::Arguments),
+        }
+    }
+}
+
+fn check_root() -> Result<(), InstallError> {
+    if geteuid().is_root() { Ok(()) } else { Err(InstallError::NotRoot) }
+}
+
+/// Where this program is, and that nobody but root can change what will be started as root.
+fn program() -> Result<PathBuf, InstallError> {
+    let program = env::current_exe().and_then(fs::canonicalize);
+    let program = program.map_err(|error| InstallError::File { path: "/proc/self/exe".into(), error })?;
+    // Debian's group staff may write to folders of /usr/local, and counts as root there; not to the program
+    let writers = |path: &Path| if path.starts_with(OURS) && path.is_dir() { 0o002 } else { 0o022 };
+    for path in program.ancestors() {
+        let found = fs::metadata(path).map_err(|error| InstallError::File { path: path.into(), error })?;
+        if found.uid() != 0 || found.mode() & writers(path) != 0 {
+            return Err(InstallError::NotTrusted(path.into()));
+        }
+    }
+    Ok(program)
+}
+
+fn is_ours(program: &Path) -> bool {
+    program.starts_with(OURS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_needs_its_user() {
+        let parsed = |arguments: &[&str]| Options::parse(arguments).ok();
+        assert_eq!(parsed(&[]), Some(Options { grant: None }));
+        let granted = Some(Options { grant: Some((1000, Grant::Own)) });
+        assert_eq!(parsed(&["--grant", "own", "--for", "1000"]), granted);
+        assert_eq!(parsed(&["--for", "1000", "--grant", "own"]), granted);
+        for wrong in [
+            &["--grant", "own"][..],
+            &["--for", "1000"],
+            &["--grant", "root", "--for", "1000"],
+            &["--grant", "own", "--for", "me"],
+            &["--grant", "own", "--for", "-1"],
+            &["--grant", "own", "--for", "1000", "again"],
+        ] {
+            assert_eq!(parsed(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_package_keeps_its_files() {
+        assert!(is_ours(Path::new("/usr/local/libexec/ropeway-helper")));
+        assert!(!is_ours(Path::new("/usr/libexec/ropeway-helper")));
+        assert!(!is_ours(Path::new("/usr/local-not/ropeway-helper")));
+    }
+}
