@@ -6,13 +6,12 @@
 use std::{io, os::fd::OwnedFd};
 
 use ropeway_helper_api::{
-    EPOCH, Grant, HelperCode, HelperError, Method, Plan, REVISION, Reply, Request, SessionId, limit,
-    wire::Received,
+    EPOCH, Grant, HelperCode, HelperError, Plan, REVISION, Reply, Request, SessionId, limit, wire::Received,
 };
 
 use crate::{
     platform::{self, DescriptorError},
-    rules::{ClientId, Firewall, FirewallError, Key, LoadError, Rules, SessionPlan, script::Cgroup},
+    rules::{Cgroup, ClientId, Firewall, FirewallError, Key, LoadError, Loaded, Rules, SessionPlan},
 };
 
 /// One connection.
@@ -93,12 +92,14 @@ impl Client {
     ) -> Result<Reply, Refusal> {
         let key = self.key(session);
         plan.validate().map_err(|e| refusal(HelperCode::Plan, e.to_string()))?;
-        if rules.others_of(key) >= limit::SESSIONS {
-            return Err(refusal(HelperCode::Plan, format!("more than {} sessions", limit::SESSIONS)));
+        if rules.routes_of(key).is_none() && rules.sessions_of(self.uid) >= limit::SESSIONS {
+            return Err(refusal(HelperCode::Limit, format!("more than {} sessions", limit::SESSIONS)));
         }
         let direct_cgroup = self.direct_cgroup(&plan, fd)?;
-        rules.load(key, SessionPlan { plan, direct_cgroup })?;
-        Ok(Reply::Loaded { method: Method::Nft, overlaps: vec![] })
+        let (uid, grant) = (self.uid, Grant::All);
+        let session = SessionPlan { plan, uid, grant, direct_cgroup, captured_cgroup: None };
+        let Loaded { method, overlaps } = rules.load(key, session)?;
+        Ok(Reply::Loaded { method, overlaps })
     }
 
     fn direct_cgroup(&self, plan: &Plan, fd: Option<OwnedFd>) -> Result<Option<Cgroup>, DescriptorError> {
@@ -145,7 +146,9 @@ impl From<LoadError> for Refusal {
         match error {
             LoadError::Plan(_) => refusal(HelperCode::Plan, detail),
             LoadError::Firewall(FirewallError::Busy) => refusal(HelperCode::Busy, detail),
-            LoadError::Firewall(_) => refusal(HelperCode::Firewall, detail),
+            LoadError::Firewall(_) | LoadError::Store(_) => refusal(HelperCode::Firewall, detail),
+            LoadError::Unsupported(_) => refusal(HelperCode::Unsupported, detail),
+            LoadError::TooManyBlocks => refusal(HelperCode::Limit, detail),
             LoadError::Lost(_) => fatal(HelperCode::Firewall, detail),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::os::{fd::OwnedFd, unix::net::UnixStream};
 
-use crate::rules::{Firewall, FirewallError, Script, script::Cgroup};
+use crate::rules::{Cgroup, Firewall, FirewallError, Script, Table};
 
 const NOT_SUPPORTED: &str = "this system is not supported yet";
 
@@ -23,14 +23,14 @@ pub fn start() -> Result<(UnixStream, u32), StartError> {
 }
 
 #[derive(Default)]
-pub struct Table {}
+pub struct Kernel {}
 
-impl Firewall for Table {
+impl Firewall for Kernel {
     fn replace(&mut self, _: &Script) -> Result<(), FirewallError> {
         Err(FirewallError::Refused(NOT_SUPPORTED.into()))
     }
 
-    fn remove(&mut self) -> Result<(), FirewallError> {
+    fn remove(&mut self, _: Table) -> Result<(), FirewallError> {
         Ok(())
     }
 }

@@ -10,8 +10,9 @@ use std::{
 
 use anyhow::Context;
 use ropeway_helper::{
-    platform::{self, Table},
+    platform::{self, Kernel},
     server::Server,
+    store::{self, Store},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -45,7 +46,7 @@ fn serve() -> ExitCode {
     log_to_stderr();
     let served = signals::install(&connection).context("signals").and_then(|()| {
         tracing::info!(uid, "serving");
-        Server::new(Table::default()).serve(&connection, uid).context("undo")
+        Server::new(Kernel::default(), Store::new(store::FOLDER)).serve(&connection, uid).context("undo")
     });
     match served {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ use ropeway_helper_api::{Message, wire};
 use crate::{
     client::{self, Answer, Client},
     rules::{ClientId, Firewall, LoadError, Rules},
+    store::Store,
 };
 
 /// How long a message that has begun may take. The largest one (10 MB) crosses a local socket in milliseconds.
@@ -21,8 +22,8 @@ pub struct Server<F> {
 }
 
 impl<F: Firewall> Server<F> {
-    pub fn new(firewall: F) -> Self {
-        Self { rules: Rules::new(firewall), next_client: 0 }
+    pub fn new(firewall: F, store: Store) -> Self {
+        Self { rules: Rules::new(firewall, store), next_client: 0 }
     }
 
     /// Until the connection ends, however it does; then nothing of this client is left.

@@ -2,7 +2,7 @@
 //! leaves the old one or the new one.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::PathBuf,
@@ -50,6 +50,18 @@ impl Store {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Err(_) => Ok(()),
             Ok(()) => self.sync(),
+        }
+    }
+
+    /// Held by one process at a time, until what comes back is dropped; None when another has it. The kernel takes it from
+    /// a process that dies.
+    pub fn lock(&self) -> io::Result<Option<File>> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let folder = File::open(&self.folder)?;
+        match folder.try_lock() {
+            Ok(()) => Ok(Some(folder)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 

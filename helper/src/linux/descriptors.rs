@@ -16,7 +16,7 @@ use nix::{
 use ropeway_helper_api::DIRECT_MARK;
 use socket2::{Domain, Protocol, SockRef};
 
-use crate::rules::script::Cgroup;
+use crate::rules::Cgroup;
 
 /// The kernel's rule compares one byte of level; nobody nests that deep.
 const DEEPEST: u32 = 255;

@@ -1,98 +1,138 @@
-//! A [`Script`] as netlink messages. One function per thing that a rule can say.
-//!
-//! Every match loads a register and compares it, as nft itself does it (`nft --debug=netlink` prints it), so that
-//! `nft list` shows the text of the script.
+//! A [`Script`] as netlink messages: tables, sets, chains; what a rule says is in `expressions`.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::{IpAddr, SocketAddr},
 };
 
-use ropeway_helper_api::Ports;
-
 use crate::rules::{
     flatten::Family,
-    script::{Cgroup, Chain, Elements, Match, PRIORITY, Rule, Script, Set, TABLE, Verdict},
+    script::{Chain, Elements, Hook, Rule, Script, Set, Table},
 };
 
 use super::{
+    expressions,
     netlink::{Attributes, Batch},
     numbers::{
-        ACCEPT, HOOK_OUTPUT, INTERVAL_END, IPV4, IPV6, ITEM, SET_INTERVAL, TABLE_OWNER, TCP, chain, data,
-        datatype, elements, expression as e, message, register, rule, set, table,
+        ACCEPT, HOOK_INPUT, HOOK_OUTPUT, HOOK_PREROUTING, INTERVAL_END, ITEM, SET_INTERVAL, TABLE_OWNER,
+        chain, data, datatype, elements, message, rule, set, table,
     },
 };
 
 /// An element of IPv6 takes 36 bytes, and an attribute holds less than 64 KiB.
 const ELEMENTS_PER_MESSAGE: usize = 1800;
 
-/// The transaction that makes the table from nothing, whatever we had there before.
+/// What a table has, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    pub hooked: BTreeSet<String>,
+    pub jumped_to: BTreeSet<String>,
+    pub sets: BTreeSet<String>,
+}
+
+/// The transaction that makes the table from nothing, whatever there was before.
 pub fn creation(script: &Script) -> Batch {
     let mut batch = Batch::new();
-    new_table(&mut batch); // so that there is one to delete
-    delete_table(&mut batch);
-    new_table(&mut batch);
-    script.sets.iter().zip(1..).for_each(|(set, id)| new_set(&mut batch, set, id));
-    script.chains.iter().for_each(|chain| new_chain(&mut batch, chain));
-    script.chains.iter().for_each(|chain| new_rules(&mut batch, chain));
+    new_table(&mut batch, script.table); // so that there is one to delete
+    delete_table(&mut batch, script.table);
+    new_table(&mut batch, script.table);
+    add(&mut batch, script, |_| true, |_| true);
     batch
 }
 
-/// The two transactions that turn the table with `before` into one with `script`, so that every packet meets either
-/// the old rules or the new ones. A transaction alone does not give that (Linux 6.18, 3000 replacements during 10 000
-/// connections: 1 to 61 were missed when the whole table was made anew, 0 to 73 when the hooked chain stayed, none this way):
+/// The transactions that turn a table of ours, which has `before`, into one with `script`, so that every packet meets
+/// either the old rules or the new ones. A transaction alone does not give that (Linux 6.18, 3000 replacements during
+/// 10 000 connections: 1 to 61 were missed when the whole table was made anew, 0 to 73 when the hooked chain stayed,
+/// none this way):
 /// - of two hooked chains the new one is called first; a packet that has passed it when the transaction comes, and
 ///   meets the old one after it, meets no rule: so the hooked chain stays, and only its rules change;
-/// - a new set finds its elements only some microseconds after the rules that use it are in force: so sets come first.
-pub fn change(before: &Script, script: &Script) -> [Batch; 2] {
-    let mut sets = Batch::new();
-    missing(before, script).zip(1..).for_each(|(set, id)| new_set(&mut sets, set, id));
-    let mut rules = Batch::new();
-    before.chains.iter().for_each(|chain| delete_rules(&mut rules, chain));
-    before.chains.iter().filter(|chain| !chain.hooked).for_each(|chain| delete_chain(&mut rules, chain));
-    missing(script, before).for_each(|set| delete_set(&mut rules, set));
-    script.chains.iter().filter(|chain| !chain.hooked).for_each(|chain| new_chain(&mut rules, chain));
-    script.chains.iter().for_each(|chain| new_rules(&mut rules, chain));
-    [sets, rules]
+/// - a new set finds its elements only some microseconds after the rules that use it are in force, and the chains of a
+///   transaction get their new rules one after the other: so what is new comes first, and what is old goes last.
+pub fn change(before: &Contents, script: &Script) -> [Batch; 3] {
+    let mut new = Batch::new();
+    let absent = |chain: &Chain| !before.jumped_to.contains(&chain.name);
+    add(
+        &mut new,
+        script,
+        |set| !before.sets.contains(&set.name),
+        |chain| chain.hook.is_none() && absent(chain),
+    );
+    [new, switch(before, script), removal(before, script)]
 }
 
-/// The sets of `wanted` that `there` has not.
-fn missing<'a>(there: &Script, wanted: &'a Script) -> impl Iterator<Item = &'a Set> {
-    let names: HashSet<&str> = there.sets.iter().map(|set| set.name.as_str()).collect();
-    wanted.sets.iter().filter(move |set| !names.contains(set.name.as_str()))
+fn switch(before: &Contents, script: &Script) -> Batch {
+    let mut batch = Batch::new();
+    before.hooked.iter().for_each(|chain| delete_rules(&mut batch, script.table, chain));
+    let wanted: BTreeMap<&str, &Chain> = hooked(script).map(|chain| (chain.name.as_str(), chain)).collect();
+    for chain in before.hooked.iter().filter(|name| !wanted.contains_key(name.as_str())) {
+        delete_chain(&mut batch, script.table, chain);
+    }
+    for chain in wanted.values().filter(|chain| !before.hooked.contains(&chain.name)) {
+        new_chain(&mut batch, script.table, chain);
+    }
+    wanted.values().for_each(|chain| new_rules(&mut batch, script.table, chain));
+    batch
 }
 
-fn new_table(batch: &mut Batch) {
-    batch.push(message::NEW_TABLE, "the table with an owner (Linux 5.12 or newer)", |out| {
-        out.text(table::NAME, TABLE).u32(table::FLAGS, TABLE_OWNER);
+/// Old chains may jump to each other, so first they lose their rules.
+fn removal(before: &Contents, script: &Script) -> Batch {
+    let mut batch = Batch::new();
+    let chains: HashSet<&str> = script.chains.iter().map(|chain| chain.name.as_str()).collect();
+    let old = || before.jumped_to.iter().filter(|name| !chains.contains(name.as_str()));
+    old().for_each(|chain| delete_rules(&mut batch, script.table, chain));
+    old().for_each(|chain| delete_chain(&mut batch, script.table, chain));
+    let sets: HashSet<&str> = script.sets.iter().map(|set| set.name.as_str()).collect();
+    for set in before.sets.iter().filter(|name| !sets.contains(name.as_str())) {
+        delete_set(&mut batch, script.table, set);
+    }
+    batch
+}
+
+fn hooked(script: &Script) -> impl Iterator<Item = &Chain> {
+    script.chains.iter().filter(|chain| chain.hook.is_some())
+}
+
+/// Chains before rules: they jump to each other.
+fn add(batch: &mut Batch, script: &Script, set: impl Fn(&Set) -> bool, chain: impl Fn(&Chain) -> bool) {
+    let table = script.table;
+    script.sets.iter().filter(|s| set(s)).zip(1..).for_each(|(set, id)| new_set(batch, table, set, id));
+    script.chains.iter().filter(|c| chain(c)).for_each(|chain| new_chain(batch, table, chain));
+    script.chains.iter().filter(|c| chain(c)).for_each(|chain| new_rules(batch, table, chain));
+}
+
+fn new_table(batch: &mut Batch, table: Table) {
+    let subject = if table.owned() { "the table with an owner (Linux 5.12 or newer)" } else { "the table" };
+    batch.push(message::NEW_TABLE, subject, |out| {
+        let flags = if table.owned() { TABLE_OWNER } else { 0 };
+        out.text(table::NAME, table.name()).u32(table::FLAGS, flags);
     });
 }
 
-pub fn delete_table(batch: &mut Batch) {
+pub fn delete_table(batch: &mut Batch, table: Table) {
     batch.push(message::DELETE_TABLE, "the old table", |out| {
-        out.text(table::NAME, TABLE);
+        out.text(table::NAME, table.name());
     });
 }
 
-fn delete_rules(batch: &mut Batch, chain: &Chain) {
-    batch.push(message::DELETE_RULE, format!("the old rules of chain {}", chain.name), |out| {
-        out.text(rule::TABLE, TABLE).text(rule::CHAIN, &chain.name);
+fn delete_rules(batch: &mut Batch, table: Table, chain: &str) {
+    batch.push(message::DELETE_RULE, format!("the old rules of chain {chain}"), |out| {
+        out.text(rule::TABLE, table.name()).text(rule::CHAIN, chain);
     });
 }
 
-fn delete_chain(batch: &mut Batch, chain: &Chain) {
-    batch.push(message::DELETE_CHAIN, format!("the old chain {}", chain.name), |out| {
-        out.text(chain::TABLE, TABLE).text(chain::NAME, &chain.name);
+fn delete_chain(batch: &mut Batch, table: Table, chain: &str) {
+    batch.push(message::DELETE_CHAIN, format!("the old chain {chain}"), |out| {
+        out.text(chain::TABLE, table.name()).text(chain::NAME, chain);
     });
 }
 
-fn delete_set(batch: &mut Batch, set: &Set) {
-    batch.push(message::DELETE_SET, format!("the old set {}", set.name), |out| {
-        out.text(set::TABLE, TABLE).text(set::NAME, &set.name);
+fn delete_set(batch: &mut Batch, table: Table, set: &str) {
+    batch.push(message::DELETE_SET, format!("the old set {set}"), |out| {
+        out.text(set::TABLE, table.name()).text(set::NAME, set);
     });
 }
 
-fn new_set(batch: &mut Batch, set: &Set, id: u32) {
+fn new_set(batch: &mut Batch, table: Table, set: &Set, id: u32) {
     let (address_type, address_length) = match set.family {
         Family::V4 => (datatype::IPV4_ADDRESS, 4),
         Family::V6 => (datatype::IPV6_ADDRESS, 16),
@@ -102,17 +142,17 @@ fn new_set(batch: &mut Batch, set: &Set, id: u32) {
         Elements::Endpoints(_) => (0, address_type << datatype::BITS | datatype::PORT, address_length + 4),
     };
     batch.push(message::NEW_SET, format!("set {}", set.name), |out| {
-        out.text(set::TABLE, TABLE).text(set::NAME, &set.name).u32(set::FLAGS, flags);
+        out.text(set::TABLE, table.name()).text(set::NAME, &set.name).u32(set::FLAGS, flags);
         out.u32(set::KEY_TYPE, key_type).u32(set::KEY_LENGTH, key_length).u32(set::ID, id);
     });
     for chunk in elements(set).chunks(ELEMENTS_PER_MESSAGE) {
-        new_elements(batch, &set.name, chunk);
+        new_elements(batch, table, &set.name, chunk);
     }
 }
 
-fn new_elements(batch: &mut Batch, set: &str, chunk: &[Element]) {
+fn new_elements(batch: &mut Batch, table: Table, set: &str, chunk: &[Element]) {
     batch.push(message::NEW_ELEMENTS, format!("elements of set {set}"), |out| {
-        out.text(elements::TABLE, TABLE).text(elements::SET, set);
+        out.text(elements::TABLE, table.name()).text(elements::SET, set);
         out.nest(elements::LIST, |list| chunk.iter().for_each(|element| push_element(list, element)));
     });
 }
@@ -191,211 +231,32 @@ fn endpoint_element(endpoint: &SocketAddr) -> Element {
     Element { key: Key::address(endpoint.ip()).and(&endpoint.port().to_be_bytes()), end: false }
 }
 
-fn new_chain(batch: &mut Batch, chain: &Chain) {
+fn new_chain(batch: &mut Batch, table: Table, chain: &Chain) {
     batch.push(message::NEW_CHAIN, format!("chain {}", chain.name), |out| {
-        out.text(chain::TABLE, TABLE).text(chain::NAME, &chain.name);
-        if chain.hooked {
-            out.nest(chain::HOOK, |hook| {
-                hook.u32(chain::HOOK_NUMBER, HOOK_OUTPUT).u32(chain::HOOK_PRIORITY, PRIORITY as u32);
-            });
-            out.u32(chain::POLICY, ACCEPT).text(chain::TYPE, "nat");
-        }
+        out.text(chain::TABLE, table.name()).text(chain::NAME, &chain.name);
+        let Some(hook) = chain.hook else { return };
+        out.nest(chain::HOOK, |nest| {
+            nest.u32(chain::HOOK_NUMBER, hook_number(hook)).u32(chain::HOOK_PRIORITY, hook.priority() as u32);
+        });
+        out.u32(chain::POLICY, ACCEPT).text(chain::TYPE, hook.kind());
     });
 }
 
-fn new_rules(batch: &mut Batch, chain: &Chain) {
-    chain.rules.iter().for_each(|rule| new_rule(batch, &chain.name, rule));
+fn hook_number(hook: Hook) -> u32 {
+    match hook {
+        Hook::NatPrerouting => HOOK_PREROUTING,
+        Hook::FilterInput => HOOK_INPUT,
+        Hook::NatOutput | Hook::FilterOutput => HOOK_OUTPUT,
+    }
 }
 
-fn new_rule(batch: &mut Batch, chain: &str, rule: &Rule) {
+fn new_rules(batch: &mut Batch, table: Table, chain: &Chain) {
+    chain.rules.iter().for_each(|rule| new_rule(batch, table, &chain.name, rule));
+}
+
+fn new_rule(batch: &mut Batch, table: Table, chain: &str, rule: &Rule) {
     batch.push(message::NEW_RULE, format!("rule \"{rule}\" of chain {chain}"), |out| {
-        out.text(rule::TABLE, TABLE).text(rule::CHAIN, chain);
-        out.nest(rule::EXPRESSIONS, |list| {
-            let mut expressions = Expressions(list);
-            rule.matches.iter().for_each(|item| expressions.push_match(item));
-            expressions.push_verdict(&rule.verdict);
-        });
+        out.text(rule::TABLE, table.name()).text(rule::CHAIN, chain);
+        out.nest(rule::EXPRESSIONS, |list| expressions::push(list, rule));
     });
-}
-
-struct Expressions<'a>(&'a mut Attributes);
-
-impl Expressions<'_> {
-    fn push_match(&mut self, item: &Match) {
-        match item {
-            Match::Tcp => self.protocol(e::EQUAL),
-            Match::NotTcp => self.protocol(e::NOT_EQUAL),
-            Match::NotSyn => self.not_syn(),
-            Match::Mark(mark) => self.meta(e::META_MARK, &mark.to_ne_bytes()),
-            Match::User(uid) => self.meta(e::META_USER, &uid.to_ne_bytes()),
-            Match::Cgroup(cgroup) => self.cgroup(*cgroup),
-            Match::LocalDestination => self.local_destination(),
-            Match::Ports(ports) => self.ports(*ports),
-            Match::Destination(family, set) => self.destination(*family, set),
-            Match::Endpoint(family, set) => self.endpoint(*family, set),
-        }
-    }
-
-    fn push_verdict(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Return => self.verdict(data::RETURN, None),
-            Verdict::Jump(chain) => self.verdict(data::JUMP, Some(chain)),
-            Verdict::Redirect(ports) => self.redirect(*ports),
-        }
-    }
-
-    fn protocol(&mut self, operation: u32) {
-        self.load_meta(e::META_PROTOCOL);
-        self.compare(operation, &[TCP]);
-    }
-
-    /// Byte 13 of a TCP header has the flags FIN 1, SYN 2, RST 4, ACK 16.
-    fn not_syn(&mut self) {
-        self.protocol(e::EQUAL);
-        self.load_payload(register::FIRST, e::TRANSPORT_HEADER, 13, 1);
-        self.push("bitwise", |out| {
-            out.u32(e::BITWISE_SOURCE, register::FIRST).u32(e::BITWISE_TARGET, register::FIRST);
-            out.u32(e::BITWISE_LENGTH, 1);
-            out.nest(e::BITWISE_MASK, |value| {
-                value.bytes(data::VALUE, &[1 | 2 | 4 | 16]);
-            });
-            out.nest(e::BITWISE_XOR, |value| {
-                value.bytes(data::VALUE, &[0]);
-            });
-        });
-        self.compare(e::NOT_EQUAL, &[2]);
-    }
-
-    /// The values of `meta` are in the machine's byte order.
-    fn meta(&mut self, key: u32, value: &[u8]) {
-        self.load_meta(key);
-        self.compare(e::EQUAL, value);
-    }
-
-    fn cgroup(&mut self, Cgroup { level, id }: Cgroup) {
-        self.push("socket", |out| {
-            out.u32(e::SOCKET_KEY, e::SOCKET_CGROUP).u32(e::SOCKET_REGISTER, register::FIRST);
-            out.u32(e::SOCKET_LEVEL, level);
-        });
-        self.compare(e::EQUAL, &id.to_ne_bytes());
-    }
-
-    fn local_destination(&mut self) {
-        self.push("fib", |out| {
-            out.u32(e::FIB_REGISTER, register::FIRST).u32(e::FIB_RESULT, e::FIB_ADDRESS_TYPE);
-            out.u32(e::FIB_FLAGS, e::FIB_DESTINATION);
-        });
-        self.compare(e::EQUAL, &e::LOCAL.to_ne_bytes());
-    }
-
-    fn ports(&mut self, Ports { first, last }: Ports) {
-        self.protocol(e::EQUAL);
-        self.load_port(register::FIRST);
-        if first == last {
-            return self.compare(e::EQUAL, &first.to_be_bytes());
-        }
-        self.push("range", |out| {
-            out.u32(e::RANGE_REGISTER, register::FIRST).u32(e::RANGE_OPERATION, e::EQUAL);
-            for (kind, port) in [(e::RANGE_FROM, first), (e::RANGE_TO, last)] {
-                out.nest(kind, |value| {
-                    value.bytes(data::VALUE, &port.to_be_bytes());
-                });
-            }
-        });
-    }
-
-    fn destination(&mut self, family: Family, set: &str) {
-        self.load_destination(family);
-        self.lookup(set);
-    }
-
-    /// The port stands behind the words of the address, so what has to be compared comes first.
-    fn endpoint(&mut self, family: Family, set: &str) {
-        self.protocol(e::EQUAL);
-        let words = self.load_destination(family);
-        self.load_port(register::WORDS + words);
-        self.lookup(set);
-    }
-
-    /// Into the first register; returns how many words of it are used.
-    fn load_destination(&mut self, family: Family) -> u32 {
-        let (protocol, offset, length) = match family {
-            Family::V4 => (IPV4, 16, 4),
-            Family::V6 => (IPV6, 24, 16),
-        };
-        self.meta(e::META_FAMILY, &[protocol]);
-        self.load_payload(register::FIRST, e::NETWORK_HEADER, offset, length);
-        length / 4
-    }
-
-    fn load_port(&mut self, register: u32) {
-        self.load_payload(register, e::TRANSPORT_HEADER, 2, 2);
-    }
-
-    fn load_meta(&mut self, key: u32) {
-        self.push("meta", |out| {
-            out.u32(e::META_REGISTER, register::FIRST).u32(e::META_KEY, key);
-        });
-    }
-
-    fn load_payload(&mut self, register: u32, base: u32, offset: u32, length: u32) {
-        self.push("payload", |out| {
-            out.u32(e::PAYLOAD_REGISTER, register).u32(e::PAYLOAD_BASE, base);
-            out.u32(e::PAYLOAD_OFFSET, offset).u32(e::PAYLOAD_LENGTH, length);
-        });
-    }
-
-    fn compare(&mut self, operation: u32, value: &[u8]) {
-        self.push("cmp", |out| {
-            out.u32(e::COMPARE_REGISTER, register::FIRST).u32(e::COMPARE_OPERATION, operation);
-            out.nest(e::COMPARE_DATA, |data| {
-                data.bytes(data::VALUE, value);
-            });
-        });
-    }
-
-    fn lookup(&mut self, set: &str) {
-        self.push("lookup", |out| {
-            out.text(e::LOOKUP_SET, set).u32(e::LOOKUP_REGISTER, register::FIRST);
-        });
-    }
-
-    fn verdict(&mut self, code: i32, chain: Option<&str>) {
-        self.immediate(register::VERDICT, |value| {
-            value.nest(data::VERDICT, |verdict| {
-                verdict.u32(data::VERDICT_CODE, code as u32);
-                if let Some(chain) = chain {
-                    verdict.text(data::VERDICT_CHAIN, chain);
-                }
-            });
-        });
-    }
-
-    fn redirect(&mut self, Ports { first, last }: Ports) {
-        let immediates =
-            [(register::FIRST, e::REDIRECT_FIRST, first), (register::SECOND, e::REDIRECT_LAST, last)];
-        let used = if first == last { &immediates[..1] } else { &immediates[..] };
-        for &(register, _, port) in used {
-            self.immediate(register, |value| {
-                value.bytes(data::VALUE, &port.to_be_bytes());
-            });
-        }
-        self.push("redir", |out| {
-            for &(register, attribute, _) in used {
-                out.u32(attribute, register);
-            }
-        });
-    }
-
-    fn immediate(&mut self, register: u32, value: impl FnOnce(&mut Attributes)) {
-        self.push("immediate", |out| {
-            out.u32(e::IMMEDIATE_REGISTER, register).nest(e::IMMEDIATE_DATA, value);
-        });
-    }
-
-    fn push(&mut self, name: &str, content: impl FnOnce(&mut Attributes)) {
-        self.0.nest(ITEM, |expression| {
-            expression.text(e::NAME, name).nest(e::DATA, content);
-        });
-    }
 }

@@ -68,6 +68,11 @@ impl Attributes {
         })
     }
 
+    /// A list that the kernel made.
+    pub fn raw(&mut self, attributes: &[u8]) {
+        self.0.extend(attributes);
+    }
+
     pub fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
         self.framed(kind | NESTED, fill)
     }
@@ -88,6 +93,22 @@ impl Attributes {
     }
 }
 
+/// What a message is, among those of all of netfilter's subsystems.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    pub subsystem: u16,
+    pub number: u16,
+    /// That of the objects.
+    pub family: u8,
+}
+
+/// One of `nf_tables`, for our tables' family.
+impl From<u16> for Kind {
+    fn from(number: u16) -> Self {
+        Self { subsystem: SUBSYSTEM, number, family: INET }
+    }
+}
+
 /// Messages of one transaction.
 pub struct Batch {
     bytes: Attributes,
@@ -100,6 +121,10 @@ impl Batch {
         let mut batch = Self { bytes: Attributes::default(), subjects: vec![] };
         batch.mark(BEGIN);
         batch
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.subjects.len() == 1 // the begin
     }
 
     /// `subject` is named when the kernel refuses this message.
@@ -190,33 +215,39 @@ impl Socket {
     /// One object. ENOENT when there is none.
     pub fn get(
         &self,
-        kind: u16,
+        kind: impl Into<Kind>,
         content: impl FnOnce(&mut Attributes),
         each: impl FnMut(&Message),
     ) -> io::Result<()> {
-        self.ask(kind, ACKNOWLEDGE, content, each)
+        self.ask(kind.into(), ACKNOWLEDGE, content, each)
+    }
+
+    /// One change outside of a transaction.
+    pub fn act(&self, kind: impl Into<Kind>, content: impl FnOnce(&mut Attributes)) -> io::Result<()> {
+        self.ask(kind.into(), ACKNOWLEDGE, content, |_| {})
     }
 
     /// All objects that match. `Interrupted` when something changed meanwhile, so that the list may be wrong.
     pub fn dump(
         &self,
-        kind: u16,
+        kind: impl Into<Kind>,
         content: impl FnOnce(&mut Attributes),
         each: impl FnMut(&Message),
     ) -> io::Result<()> {
-        self.ask(kind, DUMP, content, each)
+        self.ask(kind.into(), DUMP, content, each)
     }
 
     fn ask(
         &self,
-        kind: u16,
+        kind: Kind,
         flags: u16,
         content: impl FnOnce(&mut Attributes),
         mut each: impl FnMut(&Message),
     ) -> io::Result<()> {
         let mut question = Attributes::default();
         let number = self.question.fetch_add(1, Relaxed) | FIRST_QUESTION;
-        push_message(&mut question, SUBSYSTEM << 8 | kind, REQUEST | flags, number, (INET, 0), content);
+        let full = kind.subsystem << 8 | kind.number;
+        push_message(&mut question, full, REQUEST | flags, number, (kind.family, 0), content);
         self.send(&question.0)?;
         let mut interrupted = false;
         loop {
@@ -297,8 +328,17 @@ impl<'a> Message<'a> {
         ([ERROR, DONE].contains(&self.kind) && code < 0).then(|| Errno::from_raw(-code))
     }
 
+    /// All of them, as they came.
+    pub fn attributes(&self) -> &'a [u8] {
+        self.body.get(HEADER - 16..).unwrap_or_default()
+    }
+
     pub fn attribute(&self, kind: u16) -> Option<&'a [u8]> {
-        find(self.body.get(HEADER - 16..)?, kind)
+        find(self.attributes(), kind)
+    }
+
+    pub fn u64(&self, kind: u16) -> Option<u64> {
+        Some(u64::from_be_bytes(self.attribute(kind)?.try_into().ok()?))
     }
 
     pub fn u32(&self, kind: u16) -> Option<u32> {

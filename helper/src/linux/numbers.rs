@@ -11,7 +11,9 @@ pub const TABLE_OWNER: u32 = 2;
 pub const SET_INTERVAL: u32 = 4;
 /// `NFT_SET_ELEM_INTERVAL_END`: this element is the first address behind a range.
 pub const INTERVAL_END: u32 = 1;
-/// `NF_INET_LOCAL_OUT` (netfilter.h).
+/// `NF_INET_PRE_ROUTING`, `NF_INET_LOCAL_IN`, `NF_INET_LOCAL_OUT` (netfilter.h).
+pub const HOOK_PREROUTING: u32 = 0;
+pub const HOOK_INPUT: u32 = 1;
 pub const HOOK_OUTPUT: u32 = 3;
 /// `NF_ACCEPT` (netfilter.h).
 pub const ACCEPT: u32 = 1;
@@ -39,6 +41,7 @@ pub mod message {
 pub mod table {
     pub const NAME: u16 = 1;
     pub const FLAGS: u16 = 2;
+    pub const HANDLE: u16 = 4;
     pub const OWNER: u16 = 7;
 }
 
@@ -123,7 +126,9 @@ pub mod expression {
     pub const META_REGISTER: u16 = 1;
     pub const META_KEY: u16 = 2;
     pub const META_MARK: u32 = 3;
+    pub const META_INTERFACE: u32 = 4;
     pub const META_USER: u32 = 10;
+    pub const META_GROUP: u32 = 11;
     pub const META_FAMILY: u32 = 15;
     pub const META_PROTOCOL: u32 = 16;
 
@@ -170,6 +175,22 @@ pub mod expression {
     /// `NFT_SOCKET_CGROUPV2`
     pub const SOCKET_CGROUP: u32 = 3;
 
+    pub const CT_REGISTER: u16 = 1;
+    pub const CT_KEY: u16 = 2;
+    pub const CT_DIRECTION: u32 = 1;
+    pub const CT_STATUS: u32 = 2;
+    /// `IP_CT_DIR_REPLY` (`nf_conntrack_tuple_common.h`)
+    pub const REPLY: u8 = 1;
+    /// `IPS_DST_NAT` (`nf_conntrack_common.h`)
+    pub const STATUS_DNAT: u32 = 1 << 5;
+
+    pub const REJECT_TYPE: u16 = 1;
+    pub const REJECT_CODE: u16 = 2;
+    /// `NFT_REJECT_TCP_RST`, `NFT_REJECT_ICMPX_UNREACH` with `NFT_REJECT_ICMPX_ADMIN_PROHIBITED`
+    pub const REJECT_RESET: u32 = 1;
+    pub const REJECT_ICMPX: u32 = 2;
+    pub const REJECT_PROHIBITED: u8 = 3;
+
     pub const IMMEDIATE_REGISTER: u16 = 1;
     pub const IMMEDIATE_DATA: u16 = 2;
 
@@ -177,7 +198,28 @@ pub mod expression {
     pub const REDIRECT_LAST: u16 = 2;
 }
 
-/// `IPPROTO_TCP` (in.h), `NFPROTO_IPV4`, `NFPROTO_IPV6` (netfilter.h)
+/// `IPPROTO_TCP`, `IPPROTO_UDP`, `IPPROTO_ICMPV6` (in.h, in6.h)
 pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
+pub const ICMPV6: u8 = 58;
+/// `NFPROTO_IPV4`, `NFPROTO_IPV6` (netfilter.h)
 pub const IPV4: u8 = 2;
 pub const IPV6: u8 = 10;
+/// `AF_INET`, `AF_INET6` (socket.h)
+pub const IPV4_FAMILY: u8 = 2;
+pub const IPV6_FAMILY: u8 = 10;
+
+/// `IPCTNL_MSG_CT_*` and `CTA_*` (`nfnetlink_conntrack.h`), and the subsystem's number (nfnetlink.h).
+pub mod ct {
+    pub const SUBSYSTEM: u16 = 1;
+    pub const GET: u16 = 1;
+    pub const DELETE: u16 = 2;
+    /// `CTA_TUPLE_ORIG`: the first packet's addresses and ports.
+    pub const ORIGINAL: u16 = 1;
+    pub const ID: u16 = 12;
+    pub const ZONE: u16 = 18;
+    /// In a tuple: `CTA_TUPLE_PROTO`, and in that `CTA_PROTO_NUM` and `CTA_PROTO_DST_PORT`.
+    pub const PROTOCOL: u16 = 2;
+    pub const PROTOCOL_NUMBER: u16 = 1;
+    pub const DESTINATION_PORT: u16 = 3;
+}

@@ -1,29 +1,48 @@
-//! The whole firewall table as a plain value: comparable, printable as nft's own text, encoded elsewhere.
+//! A whole firewall table as a plain value: comparable, printable as nft's own text (`text`), encoded elsewhere.
 //!
-//! Only what Ropeway needs of nft can be said. The `Display` text is accepted by `nft -f` (but for cgroups, which nft
-//! names by path); people read it in golden files and in the log, the kernel gets the netlink encoding.
+//! Only what Ropeway needs of nft can be said. Sets and chains that are jumped to are named by their content, so equal
+//! names mean equal contents: what is wanted again need not be made again.
 
 use std::{
-    fmt::{self, Display, Formatter},
     hash::{Hash, Hasher},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
 };
 
 use ropeway_helper_api::Ports;
 
 use super::flatten::Family;
 
-/// The name of the table, in nft's family `inet`.
-pub const TABLE: &str = "ropeway";
+/// Which of our tables, all in nft's family `inet`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Table {
+    /// What tunnels capture. Belongs to the helper's socket: the kernel removes it with the process.
+    #[default]
+    Redirect,
+    /// What is kept closed. Belongs to nobody: it has to survive crashes.
+    Block,
+}
+
+impl Table {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redirect => "ropeway",
+            Self::Block => "ropeway_ks",
+        }
+    }
+
+    pub fn owned(self) -> bool {
+        self == Self::Redirect
+    }
+}
 
 /// Everything in the table. Chains stand behind those that they jump to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
+    pub table: Table,
     pub sets: Vec<Set>,
     pub chains: Vec<Chain>,
 }
 
-/// Equal names mean equal contents, so that a set which is wanted again need not be made again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Set {
     pub name: String,
@@ -42,64 +61,159 @@ pub enum Elements {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
     pub name: String,
-    /// Whether the kernel sends new connections of this machine's programs here (nat, hook output, priority
-    /// [`PRIORITY`]); other chains are jumped to.
-    pub hooked: bool,
+    /// Where the kernel sends packets here; other chains are jumped to.
+    pub hook: Option<Hook>,
     pub rules: Vec<Rule>,
 }
 
-/// The usual place of destination NAT (nft's `dstnat`, a name that nft 1.0.6 refuses for the output hook).
-pub const PRIORITY: i32 = -100;
+/// A place in the kernel's way of packets. A table has at most one chain for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hook {
+    /// New connections of this machine's programs.
+    NatOutput,
+    /// New connections that come in from elsewhere.
+    NatPrerouting,
+    /// Every packet for this machine.
+    FilterInput,
+    /// Every packet that this machine sends, behind [`Hook::NatOutput`]: what is captured has a local address by then.
+    FilterOutput,
+}
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The usual place of destination NAT (nft's `dstnat`, a name that nft 1.0.6 refuses for the output hook).
+const NAT: i32 = -100;
+/// nft's `filter`.
+const FILTER: i32 = 0;
+
+impl Hook {
+    /// The only chain there.
+    pub fn chain(self, rules: Vec<Rule>) -> Chain {
+        Chain { name: self.place().into(), hook: Some(self), rules }
+    }
+
+    /// nft's name of the chain's type.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::NatOutput | Self::NatPrerouting => "nat",
+            Self::FilterInput | Self::FilterOutput => "filter",
+        }
+    }
+
+    /// nft's name of the hook.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::NatOutput | Self::FilterOutput => "output",
+            Self::NatPrerouting => "prerouting",
+            Self::FilterInput => "input",
+        }
+    }
+
+    pub fn priority(self) -> i32 {
+        match self {
+            Self::NatOutput | Self::NatPrerouting => NAT,
+            Self::FilterInput | Self::FilterOutput => FILTER,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Rule {
     pub matches: Vec<Match>,
     pub verdict: Verdict,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Match {
+    Family(Family),
     Tcp,
     NotTcp,
     /// A TCP packet that does not open a connection.
     NotSyn,
     Mark(u32),
     User(u32),
+    Group(u32),
     Cgroup(Cgroup),
     /// The destination is an address of this machine.
     LocalDestination,
+    /// It came in on the interface with this index.
+    Interface(u32),
     /// TCP destination port.
     Ports(Ports),
+    /// UDP destination port.
+    UdpPorts(Ports),
+    /// UDP source and destination port.
+    UdpFlow(u16, u16),
+    /// First and last type.
+    Icmpv6(u8, u8),
     /// The destination address is in this set of ranges.
     Destination(Family, String),
     /// Destination address and TCP port are in this set of endpoints.
     Endpoint(Family, String),
+    /// It answers what came from elsewhere.
+    Reply,
+    /// Nobody's rules sent it here: this was its destination from the start.
+    NotRedirected,
 }
 
 /// A cgroup (v2) and everything below it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Cgroup {
     /// Folders below the root of the hierarchy; the kernel compares the ancestor of this level.
     pub level: u32,
-    /// Also the inode of its folder.
+    /// Also the inode of its folder. The kernel never gives it to another one, so an old id matches nothing.
     pub id: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Return,
     Jump(String),
-    /// To a free one of these ports on loopback.
+    /// To a free one of these ports on loopback, or of the address of the interface that it came in on.
     Redirect(Ports),
+    /// Refused with a TCP reset.
+    Reset,
+    /// Refused with ICMP "administratively prohibited".
+    Prohibit,
+}
+
+impl Rule {
+    pub fn new(matches: impl Into<Vec<Match>>, verdict: Verdict) -> Self {
+        Self { matches: matches.into(), verdict }
+    }
+
+    pub fn returning(matches: impl Into<Vec<Match>>) -> Self {
+        Self::new(matches, Verdict::Return)
+    }
+}
+
+impl Script {
+    pub fn new(table: Table) -> Self {
+        Self { table, ..Self::default() }
+    }
+
+    /// The name of a set with these elements, which is made when there is none.
+    pub fn set(&mut self, label: &str, family: Family, elements: Elements) -> String {
+        let mut hasher = Fnv::default();
+        (family, &elements).hash(&mut hasher);
+        let name = format!("{label}_{:016x}", hasher.finish());
+        if !self.sets.iter().any(|set| set.name == name) {
+            self.sets.push(Set { name: name.clone(), family, elements });
+        }
+        name
+    }
+
+    /// The name of a chain with these rules, to be jumped to, which is made when there is none.
+    pub fn chain(&mut self, label: &str, rules: Vec<Rule>) -> String {
+        let mut hasher = Fnv::default();
+        rules.hash(&mut hasher);
+        let name = format!("{label}_{:016x}", hasher.finish());
+        if !self.chains.iter().any(|chain| chain.name == name) {
+            self.chains.push(Chain { name: name.clone(), hook: None, rules });
+        }
+        name
+    }
 }
 
 impl Set {
-    pub fn named_by_content(label: &str, family: Family, elements: Elements) -> Self {
-        let mut hasher = Fnv::default();
-        (family, &elements).hash(&mut hasher);
-        Self { name: format!("{label}_{:016x}", hasher.finish()), family, elements }
-    }
-
     /// Ranges or endpoints, as the kernel counts them.
     pub fn len(&self) -> usize {
         match &self.elements {
@@ -115,7 +229,7 @@ impl Set {
 
 /// FNV-1a, by words instead of bytes: quick, and the same in every build. Whoever makes two contents of their own
 /// meet gets an error, because the table is read back.
-struct Fnv(u64);
+pub struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {
@@ -146,125 +260,5 @@ impl Hasher for Fnv {
 
     fn finish(&self) -> u64 {
         self.0
-    }
-}
-
-impl Family {
-    /// The address that flattening has as a number.
-    pub fn address(self, number: u128) -> IpAddr {
-        match self {
-            Self::V4 => Ipv4Addr::from(number as u32).into(),
-            Self::V6 => Ipv6Addr::from(number).into(),
-        }
-    }
-
-    fn bits(self) -> u32 {
-        match self {
-            Self::V4 => 32,
-            Self::V6 => 128,
-        }
-    }
-
-    fn header(self) -> &'static str {
-        match self {
-            Self::V4 => "ip",
-            Self::V6 => "ip6",
-        }
-    }
-}
-
-impl Display for Script {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        writeln!(f, "table inet {TABLE} {{\n\tflags owner")?;
-        self.sets.iter().try_for_each(|set| write!(f, "\n{set}"))?;
-        self.chains.iter().try_for_each(|chain| write!(f, "\n{chain}"))?;
-        writeln!(f, "}}")
-    }
-}
-
-impl Display for Set {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        let address = match self.family {
-            Family::V4 => "ipv4_addr",
-            Family::V6 => "ipv6_addr",
-        };
-        writeln!(f, "\tset {} {{", self.name)?;
-        let elements: Vec<String> = match &self.elements {
-            Elements::Ranges(ranges) => {
-                writeln!(f, "\t\ttype {address}\n\t\tflags interval")?;
-                ranges.iter().map(|&(first, last)| range(self.family, first, last)).collect()
-            }
-            Elements::Endpoints(endpoints) => {
-                writeln!(f, "\t\ttype {address} . inet_service")?;
-                endpoints.iter().map(|endpoint| format!("{} . {}", endpoint.ip(), endpoint.port())).collect()
-            }
-        };
-        writeln!(f, "\t\telements = {{ {} }}\n\t}}", elements.join(",\n\t\t\t     "))
-    }
-}
-
-/// As nft writes it: an address, a prefix, or both ends.
-fn range(family: Family, first: u128, last: u128) -> String {
-    let host_bits = (first ^ last).count_ones();
-    let host_mask = first ^ last;
-    let is_prefix = first & host_mask == 0 && host_mask.trailing_ones() == host_bits;
-    match host_bits {
-        0 => family.address(first).to_string(),
-        bits if is_prefix => format!("{}/{}", family.address(first), family.bits() - bits),
-        _ => format!("{}-{}", family.address(first), family.address(last)),
-    }
-}
-
-impl Display for Chain {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        writeln!(f, "\tchain {} {{", self.name)?;
-        if self.hooked {
-            writeln!(f, "\t\ttype nat hook output priority {PRIORITY}; policy accept;")?;
-        }
-        self.rules.iter().try_for_each(|rule| writeln!(f, "\t\t{rule}"))?;
-        writeln!(f, "\t}}")
-    }
-}
-
-impl Display for Rule {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        self.matches.iter().try_for_each(|item| write!(f, "{item} "))?;
-        self.verdict.fmt(f)
-    }
-}
-
-impl Display for Match {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        match self {
-            Self::Tcp => f.write_str("meta l4proto tcp"),
-            Self::NotTcp => f.write_str("meta l4proto != tcp"),
-            Self::NotSyn => f.write_str("tcp flags & (fin | syn | rst | ack) != syn"),
-            Self::Mark(mark) => write!(f, "meta mark {mark:#010x}"),
-            Self::User(uid) => write!(f, "meta skuid {uid}"),
-            Self::Cgroup(Cgroup { level, id }) => write!(f, "socket cgroupv2 level {level} {id}"),
-            Self::LocalDestination => f.write_str("fib daddr type local"),
-            Self::Ports(ports) => write!(f, "tcp dport {}", Span(*ports)),
-            Self::Destination(family, set) => write!(f, "{} daddr @{set}", family.header()),
-            Self::Endpoint(family, set) => write!(f, "{} daddr . tcp dport @{set}", family.header()),
-        }
-    }
-}
-
-impl Display for Verdict {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        match self {
-            Self::Return => f.write_str("return"),
-            Self::Jump(chain) => write!(f, "jump {chain}"),
-            Self::Redirect(ports) => write!(f, "redirect to :{}", Span(*ports)),
-        }
-    }
-}
-
-struct Span(Ports);
-
-impl Display for Span {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        let Ports { first, last } = self.0;
-        if first == last { write!(f, "{first}") } else { write!(f, "{first}-{last}") }
     }
 }

@@ -1,0 +1,47 @@
+//! What the kernel has to be able to do for the rules. The platform does it; tests play it.
+
+use super::script::{Script, Table};
+
+/// The kernel's tables.
+pub trait Firewall {
+    /// Puts the script in the place of what its table had, without a gap, and reads it back.
+    fn replace(&mut self, script: &Script) -> Result<(), FirewallError>;
+
+    /// A table that is not there needs no removing.
+    fn remove(&mut self, table: Table) -> Result<(), FirewallError>;
+
+    /// Whether the table is as [`replace`](Firewall::replace) left it. Asked every few seconds.
+    fn state(&mut self, _: Table) -> Result<State, FirewallError> {
+        Ok(State::Intact)
+    }
+
+    /// Questions on their way take the new way from now on: what the kernel remembers of DNS flows is dropped.
+    fn forget_dns_flows(&mut self) {}
+
+    /// Other from one boot of the system to the next.
+    fn boot(&self) -> String {
+        String::new()
+    }
+}
+
+/// What became of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Intact,
+    /// There is none.
+    Gone,
+    /// There is one, and it is not, or not only, what this process loaded.
+    Changed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FirewallError {
+    #[error("another helper owns the table")]
+    Busy,
+    /// Nothing was changed.
+    #[error("{0}")]
+    Refused(String),
+    /// It was loaded, and it is not what was wanted.
+    #[error("the table reads back differently: {0}")]
+    Differs(String),
+}

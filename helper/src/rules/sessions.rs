@@ -1,0 +1,168 @@
+//! The sessions of all clients.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use ropeway_helper_api::Method;
+
+use crate::store::Store;
+
+use super::{
+    Changed, ClientId, Firewall, FirewallError, Key, LoadError, Loaded, SessionBlock, SessionPlan, State,
+    Table, blocks::Blocks, overlaps, render,
+};
+
+type Sessions = Vec<(Key, Arc<SessionPlan>)>;
+
+/// All sessions of all clients, in the order in which they came, and what is kept closed.
+pub struct Rules<F> {
+    firewall: F,
+    sessions: Sessions,
+    blocks: Blocks,
+}
+
+impl<F: Firewall> Rules<F> {
+    /// Takes up what an earlier helper left closed.
+    pub fn new(mut firewall: F, store: Store) -> Self {
+        let blocks = Blocks::take_up(store, &mut firewall);
+        Self { firewall, sessions: vec![], blocks }
+    }
+
+    /// Installs the plan; a session that is there keeps its place. On an error everything is as before.
+    pub fn load(&mut self, key: Key, plan: SessionPlan) -> Result<Loaded, LoadError> {
+        let mut wanted = self.sessions.clone();
+        let plan = Arc::new(plan);
+        match wanted.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, old)) => *old = plan,
+            None => wanted.push((key, plan)),
+        }
+        self.change_to(wanted)?;
+        let sessions: Vec<_> = self.sessions.iter().map(|(key, plan)| (*key, plan.as_ref())).collect();
+        Ok(Loaded { method: Method::Nft, overlaps: overlaps(key, &sessions) })
+    }
+
+    /// Removes the session, and what it kept closed. One that is not there needs no removing.
+    pub fn unload(&mut self, key: Key) -> Result<(), LoadError> {
+        let held = self.hold(key);
+        self.blocks.unload(key, &mut self.firewall)?;
+        held
+    }
+
+    /// Removes the session; what it kept closed stays closed.
+    pub fn hold(&mut self, key: Key) -> Result<(), LoadError> {
+        self.keep(|other| other != key)
+    }
+
+    /// The client is gone: so are its sessions, and what they kept closed is left over.
+    pub fn unload_client(&mut self, client: ClientId) -> Result<(), LoadError> {
+        self.blocks.leave(client);
+        self.keep(|key| key.client != client)
+    }
+
+    /// Keeps networks closed from now on. Replaces what the session, or an earlier one of the same user with the same
+    /// id, kept closed.
+    pub fn block(&mut self, key: Key, block: SessionBlock) -> Result<(), LoadError> {
+        self.blocks.set(key, block, &mut self.firewall)
+    }
+
+    /// How many profiles of this user, and of others, are closed without a client.
+    pub fn leftovers(&self, uid: u32) -> (u32, u32) {
+        self.blocks.leftovers(uid)
+    }
+
+    /// Opens what was left closed by this user, or by everybody, and says how many profiles that were.
+    pub fn restore(&mut self, uid: Option<u32>) -> Result<u32, LoadError> {
+        self.blocks.restore(uid, &mut self.firewall)
+    }
+
+    /// Looks whether another program has removed or changed our tables, and loads them again. Call it every few
+    /// seconds.
+    pub fn check(&mut self) -> Vec<Changed> {
+        let sessions = self.check_sessions();
+        sessions.into_iter().chain(self.blocks.check(&mut self.firewall)).collect()
+    }
+
+    /// Of all connections of this user.
+    pub fn sessions_of(&self, uid: u32) -> usize {
+        self.sessions.iter().filter(|(_, session)| session.uid == uid).count()
+    }
+
+    pub fn routes_of(&self, key: Key) -> Option<Arc<SessionPlan>> {
+        self.sessions.iter().find(|(other, _)| *other == key).map(|(_, session)| session.clone())
+    }
+
+    /// Whether no client has anything in force. What was left closed stays without us.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && !self.blocks.has_clients()
+    }
+
+    fn keep(&mut self, wanted: impl Fn(Key) -> bool) -> Result<(), LoadError> {
+        let kept: Sessions = self.sessions.iter().filter(|(key, _)| wanted(*key)).cloned().collect();
+        if kept.len() == self.sessions.len() {
+            return Ok(());
+        }
+        self.change_to(kept)
+    }
+
+    fn change_to(&mut self, wanted: Sessions) -> Result<(), LoadError> {
+        match self.install(&wanted) {
+            Ok(()) => {
+                let before = std::mem::replace(&mut self.sessions, wanted);
+                if asks(&before) != asks(&self.sessions) {
+                    self.firewall.forget_dns_flows();
+                }
+                Ok(())
+            }
+            Err(LoadError::Firewall(error @ FirewallError::Differs(_))) => Err(self.go_back(error)),
+            Err(unchanged) => Err(unchanged),
+        }
+    }
+
+    /// Nobody knows what the kernel holds now: back to what worked before, and if that fails, to nothing.
+    fn go_back(&mut self, cause: FirewallError) -> LoadError {
+        let before = std::mem::take(&mut self.sessions);
+        if self.install(&before).is_ok() {
+            self.sessions = before;
+            return LoadError::Firewall(cause);
+        }
+        if let Err(error) = self.firewall.remove(Table::Redirect) {
+            tracing::error!(%error, "the table could not be removed");
+        }
+        LoadError::Lost(cause)
+    }
+
+    fn install(&mut self, sessions: &[(Key, Arc<SessionPlan>)]) -> Result<(), LoadError> {
+        if sessions.is_empty() {
+            return Ok(self.firewall.remove(Table::Redirect)?);
+        }
+        let plans: Vec<&SessionPlan> = sessions.iter().map(|(_, plan)| plan.as_ref()).collect();
+        Ok(self.firewall.replace(&render(&plans)?)?)
+    }
+
+    fn check_sessions(&mut self) -> Option<Changed> {
+        if self.sessions.is_empty() || is_intact(&mut self.firewall, Table::Redirect) {
+            return None;
+        }
+        tracing::warn!("another program has removed or changed the redirect rules");
+        let clients: BTreeSet<ClientId> = self.sessions.iter().map(|(key, _)| key.client).collect();
+        let sessions = self.sessions.clone();
+        let mended =
+            self.install(&sessions).inspect_err(|error| tracing::error!(%error, "not mended")).is_ok();
+        Some(Changed { clients: clients.into_iter().collect(), mended })
+    }
+}
+
+/// A question that fails is no reason to touch the rules.
+pub(super) fn is_intact(firewall: &mut impl Firewall, table: Table) -> bool {
+    match firewall.state(table) {
+        Ok(state) => state == State::Intact,
+        Err(error) => {
+            tracing::warn!(%error, "cannot look at the table {}", table.name());
+            true
+        }
+    }
+}
+
+/// What is wanted of DNS. Flows that the kernel remembers go on as they began until they are forgotten.
+fn asks(sessions: &Sessions) -> Vec<(Key, &ropeway_helper_api::Dns)> {
+    sessions.iter().filter_map(|(key, session)| Some((*key, session.plan.dns.as_ref()?))).collect()
+}
