@@ -1,13 +1,13 @@
-//! How a process gets into a host: its network, and a view of the file system in which accounts, names and `/run`
-//! are the host's. The view is made anew for each process and ends with it, so there is nothing to clear away.
-//! `ip netns exec` is not used: it mounts `/sys` again, and then the cgroup tree is gone.
+//! How a process gets into a host: its network, and a view of the file system in which accounts, names, `/run` and
+//! the helper's own folder are the host's. The view is made anew for each process and ends with it, so there is
+//! nothing to clear away. `ip netns exec` is not used: it mounts `/sys` again, and then the cgroup tree is gone.
 
 use std::{
     ffi::{CStr, CString},
-    fs::File,
-    io,
+    fs::{File, OpenOptions},
+    io::{self, Write},
     os::{fd::AsFd, unix::ffi::OsStrExt, unix::process::CommandExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     thread,
 };
@@ -15,52 +15,106 @@ use std::{
 use nix::{
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, setns, unshare},
+    unistd::{Gid, Uid, setfsgid, setfsuid, setgid, setgroups, setuid},
 };
 
-/// Files of `/etc` that a host has for itself. Names come from `hosts` alone: no name server, no cache daemon.
-pub const ETC: &[&str] = &["hosts", "nsswitch.conf", "passwd", "group", "shadow"];
+use crate::accounts::Account;
 
-/// Makes `command` start in the namespace that the file names, with the host's `etc` and `run` from `folder`.
-pub fn on_start(command: &mut Command, namespace: &Path, folder: &Path) -> io::Result<()> {
-    let namespace = File::open(namespace)?;
-    let binds = binds(folder)?;
-    // SAFETY: between fork and exec this makes system calls with arguments that were prepared before
-    unsafe {
-        command.pre_exec(move || {
-            setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
-            change_view(&binds)
-        });
+/// What a process finds when it comes in, and who it is then.
+#[derive(Debug)]
+pub struct Entrance {
+    /// The file that names the network.
+    pub namespace: PathBuf,
+    /// Files and folders of the host, each with the place where programs look for it.
+    pub binds: Vec<(PathBuf, PathBuf)>,
+    /// Mounts of this machine that the host does not have.
+    pub hidden: Vec<PathBuf>,
+    pub account: Account,
+    /// The process is in it from its first instant, and with it all that it starts.
+    pub cgroup: Option<PathBuf>,
+}
+
+impl Entrance {
+    /// Makes `command` start inside.
+    pub fn take(&self, command: &mut Command) -> io::Result<()> {
+        let namespace = File::open(&self.namespace)?;
+        let view = View::new(self)?;
+        let procs = self.cgroup.as_ref().map(|folder| open_procs(folder)).transpose()?;
+        let account = self.account;
+        // SAFETY: between fork and exec this makes system calls with arguments that were prepared before
+        unsafe {
+            command.pre_exec(move || {
+                if let Some(mut procs) = procs.as_ref() {
+                    procs.write_all(b"0")?;
+                }
+                setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
+                view.show()?;
+                become_user(account)
+            });
+        }
+        Ok(())
+    }
+
+    /// Runs `work` in a thread whose sockets and files, and those of the threads it starts, are of this network and
+    /// this account. Of the view and the cgroup it knows nothing: those are a process's.
+    pub fn take_in_thread<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+        let namespace = File::open(&self.namespace)?;
+        thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
+                // the kernel's rules look at this one when they ask whose a socket is
+                setfsgid(Gid::from_raw(self.account.id()));
+                setfsuid(Uid::from_raw(self.account.id()));
+                Ok(work())
+            });
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+/// The mounts, in the form that system calls take.
+struct View {
+    binds: Vec<(CString, CString)>,
+    hidden: Vec<CString>,
+}
+
+impl View {
+    fn new(entrance: &Entrance) -> io::Result<Self> {
+        let pair = |(source, target): &(PathBuf, PathBuf)| Ok((c_path(source)?, c_path(target)?));
+        Ok(Self {
+            binds: entrance.binds.iter().map(pair).collect::<io::Result<_>>()?,
+            hidden: entrance.hidden.iter().map(|path| c_path(path)).collect::<io::Result<_>>()?,
+        })
+    }
+
+    fn show(&self) -> io::Result<()> {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(None::<&CStr>, c"/", None::<&CStr>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&CStr>)?;
+        // our copy of this folder's mounts would keep other labs' namespaces alive
+        let _ = umount2(c"/run/netns", MntFlags::MNT_DETACH);
+        for place in &self.hidden {
+            umount2(place.as_c_str(), MntFlags::MNT_DETACH)?;
+        }
+        for (source, target) in &self.binds {
+            let (source, target) = (source.as_c_str(), target.as_c_str());
+            mount(Some(source), target, None::<&CStr>, MsFlags::MS_BIND, None::<&CStr>)?;
+        }
+        Ok(())
+    }
+}
+
+/// Without a way back: the kernel takes every capability with the user's number.
+fn become_user(account: Account) -> io::Result<()> {
+    if account != Account::Root {
+        setgroups(&[])?;
+        setgid(Gid::from_raw(account.id()))?;
+        setuid(Uid::from_raw(account.id()))?;
     }
     Ok(())
 }
 
-/// Runs `work` in a thread whose sockets, and those of the threads it starts, belong to the namespace.
-pub fn in_thread<T: Send>(namespace: &Path, work: impl FnOnce() -> T + Send) -> io::Result<T> {
-    let namespace = File::open(namespace)?;
-    thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
-            Ok(work())
-        });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-fn change_view(binds: &[(CString, CString)]) -> io::Result<()> {
-    unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(None::<&CStr>, c"/", None::<&CStr>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&CStr>)?;
-    // our copy of this folder's mounts would keep other labs' namespaces alive
-    let _ = umount2(c"/run/netns", MntFlags::MNT_DETACH);
-    for (source, target) in binds {
-        mount(Some(source.as_c_str()), target.as_c_str(), None::<&CStr>, MsFlags::MS_BIND, None::<&CStr>)?;
-    }
-    Ok(())
-}
-
-fn binds(folder: &Path) -> io::Result<Vec<(CString, CString)>> {
-    let etc = ETC.iter().map(|file| (folder.join("etc").join(file), Path::new("/etc").join(file)));
-    let run = (folder.join("run"), "/run".into());
-    etc.chain([run]).map(|(source, target)| Ok((c_path(&source)?, c_path(&target)?))).collect()
+fn open_procs(folder: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(folder.join("cgroup.procs"))
 }
 
 fn c_path(path: &Path) -> io::Result<CString> {

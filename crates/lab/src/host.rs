@@ -12,9 +12,11 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    enter,
-    files::Folder,
-    needs,
+    accounts::Account,
+    cgroups,
+    enter::Entrance,
+    files::{self, Folder},
+    harness, needs,
     network::{self, Family, Place},
     processes::{self, Process},
 };
@@ -24,19 +26,38 @@ const FOREIGN: &[&str] =
     &["SSH_AUTH_SOCK", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
 /// A computer of the lab; cheap to clone, and no owner of anything.
+///
+/// On the client, a person's computer, programs run as that person, without any privilege; see [`Host::as_root`]. All
+/// other hosts are somebody's servers, and programs run there as root.
 #[derive(Debug, Clone)]
 pub struct Host {
     lab: String,
     place: Place,
     folder: PathBuf,
+    account: Account,
+    has_cgroups: bool,
 }
 
 impl Host {
     pub(crate) fn new(lab: &str, place: Place) -> Self {
-        Self { lab: lab.to_owned(), place, folder: Folder::of(lab).host(place) }
+        let account = if place == Place::Client { Account::Person } else { Account::Root };
+        let folder = Folder::of(lab).host(place);
+        Self { lab: lab.to_owned(), place, folder, account, has_cgroups: true }
     }
 
-    /// A program that will run here, as root, with this host's home and run-time folders.
+    /// The same computer, for who looks after it.
+    #[must_use]
+    pub fn as_root(&self) -> Self {
+        Self { account: Account::Root, ..self.clone() }
+    }
+
+    /// The same computer with a kernel that has no cgroups.
+    #[must_use]
+    pub fn without_cgroups(&self) -> Self {
+        Self { has_cgroups: false, ..self.clone() }
+    }
+
+    /// A program that will run here, with its user's home and run-time folders.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
         needs::check_root()?;
         let mut command = Command::new(program);
@@ -46,17 +67,26 @@ impl Host {
         for (name, _) in env::vars_os().filter(|(name, _)| is_xdg_folder(name)) {
             command.env_remove(name);
         }
-        command.env("ROPEWAY_LAB", &self.lab).env("HOME", self.home()).env("XDG_RUNTIME_DIR", "/run/user/0");
-        command.env("USER", "root").env("LOGNAME", "root");
-        enter::on_start(&mut command, &self.namespace(), &self.folder)
-            .with_context(|| format!("the lab {} has no {}: is it up?", self.lab, self.place.name()))?;
+        let runtime = Path::new("/run").join(self.account.runtime());
+        command.env("ROPEWAY_LAB", &self.lab).env("HOME", self.home()).env("XDG_RUNTIME_DIR", runtime);
+        command.env("USER", self.account.name()).env("LOGNAME", self.account.name());
+        self.entrance()
+            .and_then(|entrance| Ok(entrance.take(&mut command)?))
+            .with_context(|| self.absent())?;
         Ok(command)
     }
 
-    /// Does `work` with this host's network: sockets that it makes, also in threads that it starts, are the host's.
+    /// A program of this workspace, where this host's users find it: the folder that it was built in may be closed
+    /// to them.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        harness::bin(name)?;
+        Ok(files::programs(&self.folder).join(name))
+    }
+
+    /// Does `work` with this host's network: sockets that it makes, also in threads that it starts, are the host's
+    /// and its user's.
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
-        enter::in_thread(&self.namespace(), work)
-            .with_context(|| format!("the lab {} has no {}: is it up?", self.lab, self.place.name()))
+        self.entrance()?.take_in_thread(work).with_context(|| self.absent())
     }
 
     /// The address under which others know it.
@@ -64,9 +94,19 @@ impl Host {
         self.place.address(family)
     }
 
-    /// Root's home here.
+    /// The user's home here.
     pub fn home(&self) -> PathBuf {
-        self.folder.join("home/root")
+        self.folder.join(self.account.home())
+    }
+
+    /// The user's name here.
+    pub fn user(&self) -> &'static str {
+        self.account.name()
+    }
+
+    /// The user's number here.
+    pub fn uid(&self) -> u32 {
+        self.account.id()
     }
 
     /// The home of the account that ssh signs in to.
@@ -74,9 +114,24 @@ impl Host {
         self.folder.join("home/lab")
     }
 
+    /// What this host has for itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What processes of this host see as `/run`.
     pub fn run_folder(&self) -> PathBuf {
         self.folder.join("run")
+    }
+
+    /// Folders of the cgroup tree that outlived the engine that made them.
+    pub fn abandoned_cgroups(&self) -> Vec<PathBuf> {
+        cgroups::abandoned(&self.lab)
+    }
+
+    /// The folder of the user's session, seen from outside.
+    pub fn runtime_folder(&self) -> PathBuf {
+        self.run_folder().join(self.account.runtime())
     }
 
     /// Everything that runs here and is not the lab's own.
@@ -98,7 +153,7 @@ impl Host {
 
     /// The nft tables here, as `inet ropeway`.
     pub fn nft_tables(&self) -> Result<Vec<String>> {
-        let output = self.command("nft")?.args(["list", "tables"]).output()?;
+        let output = self.as_root().command("nft")?.args(["list", "tables"]).output()?;
         ensure!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr).trim());
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.lines().filter_map(|line| line.strip_prefix("table ")).map(str::to_owned).collect())
@@ -124,13 +179,30 @@ impl Host {
     /// Writes the settings of a fresh namespace.
     pub(crate) fn settle(&self) -> Result<()> {
         let extra = if network::is_router(self.place) { network::SYSCTLS_OF_ROUTERS } else { &[] };
-        self.run(|| -> io::Result<()> {
-            for (name, value) in network::SYSCTLS.iter().chain(extra) {
-                set(name, value)?;
-            }
-            Ok(())
-        })?
-        .with_context(|| format!("kernel settings of the lab's {}", self.place.name()))
+        self.as_root()
+            .run(|| -> io::Result<()> {
+                for (name, value) in network::SYSCTLS.iter().chain(extra) {
+                    set(name, value)?;
+                }
+                Ok(())
+            })?
+            .with_context(|| format!("kernel settings of the lab's {}", self.place.name()))
+    }
+
+    fn entrance(&self) -> Result<Entrance> {
+        let person = self.account == Account::Person;
+        let hidden = if self.has_cgroups { None } else { cgroups::mount() };
+        Ok(Entrance {
+            namespace: self.namespace(),
+            binds: files::binds(&self.folder)?,
+            hidden: hidden.into_iter().collect(),
+            account: self.account,
+            cgroup: cgroups::of_person(&self.lab).filter(|folder| person && folder.exists()),
+        })
+    }
+
+    fn absent(&self) -> String {
+        format!("the lab {} has no {}: is it up?", self.lab, self.place.name())
     }
 
     pub(crate) fn namespace(&self) -> PathBuf {

@@ -2,24 +2,28 @@
 
 use std::{
     fs,
-    io::{self, Read},
-    net::{SocketAddr, TcpStream},
-    os::unix::process::CommandExt,
+    io::Read,
+    net::{IpAddr, SocketAddr, TcpStream},
+    os::unix::{net::UnixStream, process::CommandExt},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use ropeway_helper_api::Grant;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cgroups,
     files::{self, Folder, SSHDS},
     harness::{bin, wait_until},
     host::Host,
     needs,
-    network::{self, Family, Place, ports},
+    network::{self, Family, Place, SERVER_NAME, ports},
     processes,
+    serve::dns,
+    system_bus,
 };
 
 /// How long services may take to listen: a few milliseconds, more while others compile.
@@ -146,8 +150,8 @@ impl Lab {
         self.host(Place::Hub)
     }
 
-    /// For `ssh -F` on the client. Its hosts: server, server-root, server-v6, server-via-jump, server-via-nc,
-    /// noisy-server, jump, same-machine; and those that must fail: wrong-key, changed-host-key,
+    /// For `ssh -F` on the client. Its hosts: server, server-root, server-v6, server-by-name, server-via-jump,
+    /// server-via-nc, private-via-two (two jumps), noisy-server, jump, same-machine; and those that must fail: wrong-key, changed-host-key,
     /// unknown-host-key, and any name that it does not have.
     pub fn ssh_config(&self) -> PathBuf {
         Folder::of(self.name()).ssh_config()
@@ -193,9 +197,33 @@ impl Lab {
         SocketAddr::new(network::silent(family), ports::WEB)
     }
 
-    /// Everything that runs in the lab and is not the lab's own.
+    /// Everything that runs in the lab and is not the lab's own. Not the helper that the system bus has started: it
+    /// serves whoever calls next, and ends by itself.
     pub fn stray_processes(&self) -> Vec<processes::Process> {
-        Place::ALL.iter().flat_map(|place| self.host(*place).processes()).collect()
+        let all = Place::ALL.iter().flat_map(|place| self.host(*place).processes());
+        all.filter(|process| !process.is_system_helper()).collect()
+    }
+
+    /// Folders of the client's cgroup tree that outlived the engine that made them.
+    pub fn abandoned_cgroups(&self) -> Vec<PathBuf> {
+        self.client().abandoned_cgroups()
+    }
+
+    /// What the name server of the lab, which the client asks, says from now on; see [`crate::SERVER_NAME`].
+    pub fn set_names(&self, names: &[(&str, IpAddr)]) -> Result<()> {
+        dns::write_zone(&Folder::of(self.name()).zone(), names)
+    }
+
+    /// Moves the server to another IPv4 address, which is returned; nobody is at the old one any more. Its name stays
+    /// where it was until [`Lab::set_names`].
+    pub fn move_server(&self) -> Result<IpAddr> {
+        network::move_server(self.name())?;
+        Ok(network::server_elsewhere())
+    }
+
+    /// What the person on the client may ask of the helper; [`Grant::Own`] when a lab is new.
+    pub fn grant(&self, grant: Grant) -> Result<()> {
+        system_bus::grant(&Folder::of(self.name()).host(Place::Client), grant)
     }
 
     /// The lab as data.
@@ -218,6 +246,7 @@ impl Lab {
         let mut lab =
             Self { state: State { name, word: random_word()?, owner }, children: Vec::new(), ours: true };
         lab.write_files()?;
+        cgroups::delegate(lab.name())?;
         lab.make_network()?;
         lab.start_services()?;
         Ok(lab)
@@ -225,9 +254,11 @@ impl Lab {
 
     fn write_files(&self) -> Result<()> {
         let folder = Folder::of(self.name());
-        make_folder(&folder)?;
+        files::make(&folder)?;
         fs::write(folder.state(), serde_json::to_vec_pretty(&self.state)?)?;
-        files::write(&folder, self.name())
+        files::write(&folder, self.name())?;
+        system_bus::write(&folder.host(Place::Client))?;
+        self.set_names(&[(SERVER_NAME, Place::Server.address(Family::V4))])
     }
 
     fn make_network(&self) -> Result<()> {
@@ -242,16 +273,23 @@ impl Lab {
         let folder = Folder::of(self.name());
         for place in WEBS {
             let mut serve = self.host(place).command(bin("ropeway-lab")?)?;
-            serve.args(["__serve", if place == Place::Hub { "public" } else { &self.state.word }]);
+            serve.arg("__serve");
+            match place {
+                Place::Hub => serve.arg("public").arg(folder.zone()),
+                _ => serve.arg(&self.state.word),
+            };
             self.start(serve, &folder, place, "web")?;
         }
         for (place, _) in SSHDS {
-            let mut sshd = self.host(*place).command(needs::find("sshd").context("no sshd")?)?;
+            let mut sshd = self.host(*place).as_root().command(needs::find("sshd").context("no sshd")?)?;
             sshd.args(["-D", "-e", "-f"]).arg(folder.sshd_config(*place));
             self.start(sshd, &folder, *place, "sshd")?;
         }
+        self.start(system_bus::daemon(&self.client())?, &folder, Place::Client, "bus")?;
         let webs = WEBS.map(|place| (place, ports::WEB));
-        webs.iter().chain(SSHDS).try_for_each(|(place, port)| self.wait_for_listener(*place, *port))
+        webs.iter().chain(SSHDS).try_for_each(|(place, port)| self.wait_for_listener(*place, *port))?;
+        let bus = system_bus::socket(&folder.host(Place::Client));
+        self.wait(Place::Client, "the system bus", || UnixStream::connect(&bus).is_ok())
     }
 
     fn start(&mut self, mut command: Command, folder: &Folder, place: Place, service: &str) -> Result<()> {
@@ -270,9 +308,13 @@ impl Lab {
         let listens =
             |family| host.run(|| TcpStream::connect((host.address(family), port)).is_ok()).unwrap_or(false);
         let both = || Family::BOTH.into_iter().all(listens);
+        self.wait(place, &format!("port {port}"), both)
+    }
+
+    fn wait(&self, place: Place, what: &str, listens: impl FnMut() -> bool) -> Result<()> {
         ensure!(
-            wait_until(LISTENING, both),
-            "nobody listens on port {port} of the lab's {}; what was said is in {}",
+            wait_until(LISTENING, listens),
+            "nobody listens on {what} of the lab's {}; what was said is in {}",
             place.name(),
             Folder::of(self.name()).host(place).display()
         );
@@ -306,28 +348,8 @@ fn take_down(name: &str, children: &mut [Child]) -> Result<()> {
             network::delete_namespace(name, place)?;
         }
     }
-    remove_folder(name)
-}
-
-/// Another lab's end may remove the parent at any moment before our folder is in it.
-fn make_folder(folder: &Folder) -> io::Result<()> {
-    loop {
-        match fs::create_dir_all(&folder.0) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            result => return result,
-        }
-    }
-}
-
-fn remove_folder(name: &str) -> Result<()> {
-    match fs::remove_dir_all(Folder::of(name).0) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context("files of the lab"),
-        _ => {
-            // fails while there are other labs
-            let _ = fs::remove_dir(Folder::all());
-            Ok(())
-        }
-    }
+    cgroups::remove(name)?;
+    files::remove(&Folder::of(name))
 }
 
 /// Those whose test is no longer there to do it. Another test may be doing the same: then there is nothing left.

@@ -8,12 +8,14 @@
 //! server ──── private               10.20.0.0/16, fd20::/48: web, echo, a closed port, dead addresses
 //! ```
 //!
-//! Each host is a network namespace; jump and server (and, to provoke mistakes, the client) run the system's own
-//! sshd. What lives here is the network and what tests need to drive programs in it; what a tunnel is, this crate
+//! Each host is a network namespace; jump, server and private (and, to provoke mistakes, the client) run the system's
+//! own sshd, the hub a name server, the client a system bus that starts the helper. The client is a person's computer:
+//! what runs there has no privilege, unless [`Host::as_root`] is asked for. What lives here is the network and what tests need to drive programs in it; what a tunnel is, this crate
 //! does not know. Start at [`Lab`], then [`Host`]; tests of the command line start at [`harness::Ropeway`].
 
 #![warn(missing_docs)]
 
+mod accounts;
 mod cgroups;
 mod enter;
 mod files;
@@ -22,6 +24,7 @@ mod lab;
 mod needs;
 mod network;
 mod processes;
+mod system_bus;
 
 pub mod bench;
 pub mod harness;
@@ -29,9 +32,8 @@ pub mod serve;
 pub mod stream;
 pub mod window;
 
-pub use cgroups::abandoned as abandoned_cgroups;
 pub use files::HOSTS;
 pub use host::Host;
 pub use lab::{Info, Lab};
-pub use network::{Family, Place, ports};
+pub use network::{Family, Place, SERVER_NAME, ports};
 pub use processes::Process;

@@ -15,6 +15,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ssh", "openssh-client"),
     ("ssh-keygen", "openssh-client"),
     ("sshd", "openssh-server"),
+    ("dbus-daemon", "dbus"),
     ("curl", "curl"),
     ("nc", "netcat-openbsd"),
 ];

@@ -19,8 +19,10 @@ pub mod ports {
     pub const FAREWELL: u16 = 17;
     /// Nobody listens here.
     pub const REFUSES: u16 = 9;
-    /// sshd on jump and server.
+    /// sshd on jump, server and private.
     pub const SSH: u16 = 22;
+    /// The name server, on the hub.
+    pub const DNS: u16 = 53;
     /// sshd on the client: a server that turns out to be the same machine.
     pub const SSH_ON_CLIENT: u16 = 2222;
 }
@@ -103,6 +105,23 @@ impl Place {
 /// The server as the jump host alone can reach it.
 pub fn server_behind_jump() -> IpAddr {
     Ipv4Addr::new(192, 168, 30, 2).into()
+}
+
+/// The server's name, in the lab's own zone. `test` is never anybody's (RFC 2606).
+pub const SERVER_NAME: &str = "server.ropeway.test";
+
+/// The server's address after it has moved.
+pub fn server_elsewhere() -> IpAddr {
+    internet(5).0.into()
+}
+
+/// Moves the server: nobody is at its old IPv4 address any more, and the route of everything else is as it was.
+pub fn move_server(lab: &str) -> Result<()> {
+    let (old, new) = (Place::Server.address(Family::V4), server_elsewhere());
+    let script = format!(
+        "addr del {old}/24 dev eth0\naddr add {new}/24 dev eth0\nroute replace default via 198.51.100.1\n"
+    );
+    ip(&["-n", &namespace(lab, Place::Server), "-batch", "-"], &script)
 }
 
 /// What only the server can reach.

@@ -15,6 +15,8 @@ use nix::{
     unistd::Pid,
 };
 
+use crate::system_bus;
+
 /// How long killed processes may take to be gone: milliseconds, more on a busy machine.
 const DYING: Duration = Duration::from_secs(5);
 
@@ -32,7 +34,13 @@ pub struct Process {
 impl Process {
     /// Part of the lab itself, not of what is tested in it.
     pub fn is_infrastructure(&self) -> bool {
-        self.name.starts_with("sshd") || self.name == "ropeway-lab"
+        let system_bus = self.name == "dbus-daemon" && self.line.contains(system_bus::CONFIGURATION);
+        self.name.starts_with("sshd") || self.name == "ropeway-lab" || system_bus
+    }
+
+    /// The helper as the system bus starts it.
+    pub fn is_system_helper(&self) -> bool {
+        self.name == "ropeway-helper" && self.line.ends_with(" --bus")
     }
 
     /// Sends the signal; one that has just ended is no error.

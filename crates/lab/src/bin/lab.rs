@@ -1,6 +1,6 @@
 //! The lab on the command line.
 
-use std::{env, os::unix::process::CommandExt, process::ExitCode};
+use std::{env, os::unix::process::CommandExt, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use ropeway_lab::{Lab, Place, serve};
@@ -8,7 +8,8 @@ use ropeway_lab::{Lab, Place, serve};
 const USAGE: &str = "\
 Usage: ropeway-lab up [NAME]                 bring a lab up (in place of one of that name)
        ropeway-lab down [NAME]               take it down
-       ropeway-lab exec [NAME] HOST -- CMD…  run a command on client, jump, server, private or hub
+       ropeway-lab exec [NAME] HOST -- CMD…  run a command on client, jump, server, private or hub;
+                                             on root@client as root
        ropeway-lab info [NAME]               tell addresses and files, as JSON
 NAME is `lab` if it is not given. A lab needs root.";
 
@@ -33,7 +34,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["info", name @ ..] => info(one(name)?),
         ["exec", host, "--", command @ ..] => exec(DEFAULT, host, command),
         ["exec", name, host, "--", command @ ..] => exec(name, host, command),
-        ["__serve", word] => Ok(serve::run(word)?),
+        ["__serve", word, zone @ ..] => Ok(serve::run(word, zone.first().map(Path::new))?),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
@@ -61,8 +62,11 @@ fn info(name: &str) -> Result<()> {
 }
 
 fn exec(name: &str, host: &str, command: &[&str]) -> Result<()> {
-    let place = Place::named(host).with_context(|| format!("a lab has no host {host}"))?;
+    let (place, as_root) = host.strip_prefix("root@").map_or((host, false), |place| (place, true));
+    let place = Place::named(place).with_context(|| format!("a lab has no host {place}"))?;
     let [program, args @ ..] = command else { bail!("{USAGE}") };
-    let error = Lab::open(name)?.host(place).command(program)?.args(args).exec();
+    let host = Lab::open(name)?.host(place);
+    let host = if as_root { host.as_root() } else { host };
+    let error = host.command(program)?.args(args).exec();
     Err(error).with_context(|| format!("cannot run {program}"))
 }

@@ -46,11 +46,15 @@ pub fn lab_or_skip(test: &str) -> Option<Lab> {
 
 /// A program of this workspace, from the same build as the running one.
 pub fn bin(name: &str) -> Result<PathBuf> {
+    let file = folder_of_programs()?.join(name);
+    ensure!(file.is_file(), "{} is not built: run `cargo build --workspace` first", file.display());
+    Ok(file)
+}
+
+/// Where the programs of this build are.
+pub fn folder_of_programs() -> Result<PathBuf> {
     let exe = env::current_exe()?;
     let folder = exe.parent().context("no folder")?;
     // tests and their dependencies are in `deps/`, programs above it
-    let folder = if folder.ends_with("deps") { folder.parent().context("no folder")? } else { folder };
-    let file = folder.join(name);
-    ensure!(file.is_file(), "{} is not built: run `cargo build --workspace` first", file.display());
-    Ok(file)
+    Ok(if folder.ends_with("deps") { folder.parent().context("no folder")? } else { folder }.to_path_buf())
 }

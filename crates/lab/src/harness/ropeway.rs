@@ -15,7 +15,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{Lab, harness, harness::wait_until};
+use crate::{Host, Lab, harness, harness::wait_until};
 
 /// How long a clean end may take when a test is over; then it is killed.
 const END: Duration = Duration::from_secs(5);
@@ -32,15 +32,24 @@ impl Ropeway {
     /// Starts it with the lab's ssh configuration. `server` is a host of that; none means this computer. `args` are
     /// subnets and further options.
     pub fn start(lab: &Lab, server: Option<&str>, args: &[&str]) -> Result<Self> {
-        Self::spawn(lab, lab.client().command(harness::bin("ropeway")?)?, server, args)
+        Self::start_on(lab, &lab.client(), server, args)
     }
 
-    /// The same on a computer without cgroups: for this process and its children the tree is not there.
-    pub fn start_without_cgroups(lab: &Lab, server: Option<&str>, args: &[&str]) -> Result<Self> {
-        let mut command = lab.client().command("sh")?;
-        command.args(["-c", "umount --all --lazy --types cgroup2 && exec \"$0\" \"$@\""]);
-        command.arg(harness::bin("ropeway")?);
+    /// The same by `sudo`, on a computer without a system bus: with a helper of its own, and for everybody.
+    pub fn start_as_root(lab: &Lab, server: Option<&str>, args: &[&str]) -> Result<Self> {
+        let client = lab.client().as_root();
+        let mut command = client.command(client.program("ropeway")?)?;
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/run/dbus/none");
         Self::spawn(lab, command, server, args)
+    }
+
+    /// The same on a computer without cgroups.
+    pub fn start_without_cgroups(lab: &Lab, server: Option<&str>, args: &[&str]) -> Result<Self> {
+        Self::start_on(lab, &lab.client().without_cgroups(), server, args)
+    }
+
+    fn start_on(lab: &Lab, client: &Host, server: Option<&str>, args: &[&str]) -> Result<Self> {
+        Self::spawn(lab, client.command(client.program("ropeway")?)?, server, args)
     }
 
     fn spawn(lab: &Lab, mut command: Command, server: Option<&str>, args: &[&str]) -> Result<Self> {

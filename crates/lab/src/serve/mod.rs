@@ -1,11 +1,14 @@
 //! The services in the private network and on the hub, so that the lab needs no web server of the machine's:
-//! plain threads, one for each connection. Web pages are in `web`, the small protocols here.
+//! plain threads, one for each connection. Web pages are in `web`, names in
+//! `dns`, the small protocols here.
 
+pub(crate) mod dns;
 mod web;
 
 use std::{
     io::{self, Read, Write},
     net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
@@ -28,8 +31,11 @@ struct Shared {
     last_words: Mutex<Vec<u8>>,
 }
 
-/// Serves for ever. `word` is on the first page.
-pub fn run(word: &str) -> io::Result<()> {
+/// Serves for ever. `word` is on the first page; `zone` is the file of a name server.
+pub fn run(word: &str, zone: Option<&Path>) -> io::Result<()> {
+    if let Some(zone) = zone {
+        dns::spawn(zone)?;
+    }
     let shared = Arc::new(Shared { word: word.to_owned(), ..Shared::default() });
     spawn(ports::ECHO, Arc::clone(&shared), |stream, _| echo(stream))?;
     spawn(ports::FAREWELL, Arc::clone(&shared), farewell)?;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{app::App, bus::Bus, display::Display, driver::Driver, panel::Panel, screen::Screen};
-use crate::{HOSTS, Host, Process, abandoned_cgroups, harness, harness::wait_until};
+use crate::{HOSTS, Host, Process, harness::wait_until};
 
 /// Programs that are the desktop's, not the app's.
 const OURS: &[&str] = &["Xvfb", "dbus-daemon", "WebKitWebDriver"];
@@ -47,7 +47,7 @@ impl Desktop {
     /// One whose windows are on the screen of the person who started us; None when there is none.
     pub fn on_users_screen(host: &Host) -> Result<Option<Self>> {
         let folder = make_folder(host)?;
-        Display::of_user(&folder).map(|display| Self::around(display, host, folder)).transpose()
+        Display::of_user(host, &folder).map(|display| Self::around(display, host, folder)).transpose()
     }
 
     /// Whether nobody sees it.
@@ -68,7 +68,7 @@ impl Desktop {
             self.bus.join(command);
             command.env("GTK_THEME", if theme == Theme::Dark { "Adwaita:dark" } else { "Adwaita" });
         };
-        let driver = Driver::start(&self.host, &harness::bin("ropeway-app")?, &log, prepare)?;
+        let driver = Driver::start(&self.host, &self.host.program("ropeway-app")?, &log, prepare)?;
         App::driven_by(driver, self.host.clone(), log)
     }
 
@@ -85,9 +85,8 @@ impl Desktop {
     /// Writes a profile's file, as if it were saved earlier.
     pub fn save_profile(&self, id: &str, text: &str) -> Result<PathBuf> {
         let folder = self.profiles();
-        fs::create_dir_all(&folder)?;
         let file = folder.join(format!("{id}.toml"));
-        fs::write(&file, text)?;
+        self.host.run(|| fs::create_dir_all(&folder).and_then(|()| fs::write(&file, text)))??;
         Ok(file)
     }
 
@@ -101,10 +100,11 @@ impl Desktop {
         self.display.crash();
     }
 
-    /// What runs on the host besides the desktop's own programs and the lab's.
+    /// What runs on the host besides the desktop's own programs, the lab's, and the system's helper.
     pub fn programs(&self) -> Vec<Process> {
         let all = self.host.processes();
-        all.into_iter().filter(|process| !OURS.contains(&process.name.as_str())).collect()
+        let ours = |process: &Process| OURS.contains(&process.name.as_str()) || process.is_system_helper();
+        all.into_iter().filter(|process| !ours(process)).collect()
     }
 
     /// Waits until nothing of Ropeway is left: no process, no rule. `WebKit`'s own processes see for themselves that
@@ -114,10 +114,10 @@ impl Desktop {
         let clean = || {
             !self.programs().iter().any(of_ropeway)
                 && self.rules().is_ok_and(|all| all.is_empty())
-                && abandoned_cgroups().is_empty()
+                && self.host.abandoned_cgroups().is_empty()
         };
         let left = || {
-            let (programs, rules, cgroups) = (self.programs(), self.rules(), abandoned_cgroups());
+            let (programs, rules, cgroups) = (self.programs(), self.rules(), self.host.abandoned_cgroups());
             format!("after {within:?} there are still {programs:?}, {rules:?} and {cgroups:?}")
         };
         ensure!(wait_until(within, clean), left());
@@ -136,10 +136,10 @@ impl Desktop {
     }
 }
 
-/// In the host's own folder, so that it goes with the lab.
+/// The user's own, in the host's folder, so that it goes with the lab.
 fn make_folder(host: &Host) -> Result<PathBuf> {
-    let folder = host.run_folder().join("desktop");
-    fs::create_dir_all(&folder).with_context(|| show(&folder))?;
+    let folder = host.runtime_folder().join("desktop");
+    host.run(|| fs::create_dir_all(&folder))?.with_context(|| show(&folder))?;
     Ok(folder)
 }
 

@@ -1,9 +1,12 @@
 //! Where windows are drawn: an X server of our own, or the one that the user sits at.
 
 use std::{
-    env, fmt, fs,
+    env, fmt, fs, io,
     ops::Range,
-    os::unix::net::UnixStream,
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        net::UnixStream,
+    },
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -23,6 +26,9 @@ const START: Duration = Duration::from_secs(10);
 /// Larger than the window, so that nothing of it is cut off.
 const SCREEN: &str = "1280x900x24";
 
+/// Where X servers have their sockets.
+const SOCKETS: &str = "/tmp/.X11-unix";
+
 /// An X display that programs on a host can draw on.
 #[derive(Debug)]
 pub struct Display {
@@ -36,6 +42,7 @@ impl Display {
     /// A server that draws into memory, on a free number.
     pub fn start(host: &Host, folder: &Path) -> Result<Self> {
         let log = folder.join("display.log");
+        make_folder_of_sockets()?;
         for number in NUMBERS.filter(|number| is_free(*number)) {
             let mut server = Service::start(&mut xvfb(host, number)?, &log)?;
             let ours = |server: &Service| holds(server, number) && listens(number);
@@ -47,9 +54,9 @@ impl Display {
     }
 
     /// The display of the person who started us, if there is one on this computer.
-    pub fn of_user(folder: &Path) -> Option<Self> {
+    pub fn of_user(host: &Host, folder: &Path) -> Option<Self> {
         let name = env::var("DISPLAY").ok().filter(|name| name.starts_with(':'))?;
-        Some(Self { name, key: copy_of_key(folder), server: None })
+        Some(Self { name, key: copy_of_key(host, folder), server: None })
     }
 
     /// Whether nobody sees it.
@@ -90,6 +97,15 @@ fn xvfb(host: &Host, number: u16) -> Result<Command> {
     Ok(command)
 }
 
+/// An X server makes it only for root; on a computer with a screen it is there.
+fn make_folder_of_sockets() -> io::Result<()> {
+    match fs::create_dir(SOCKETS) {
+        Ok(()) => fs::set_permissions(SOCKETS, fs::Permissions::from_mode(0o1777)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 fn is_free(number: u16) -> bool {
     !Path::new(&lock(number)).exists() && !Path::new(&socket(number)).exists()
 }
@@ -108,13 +124,15 @@ fn lock(number: impl fmt::Display) -> String {
 }
 
 fn socket(number: impl fmt::Display) -> String {
-    format!("/tmp/.X11-unix/X{number}")
+    format!("{SOCKETS}/X{number}")
 }
 
 /// The user's own is often below `/run`, which hosts of the lab have for themselves.
-fn copy_of_key(folder: &Path) -> Option<PathBuf> {
+fn copy_of_key(host: &Host, folder: &Path) -> Option<PathBuf> {
     let home = env::var_os("HOME").map(|home| Path::new(&home).join(".Xauthority"));
     let key = env::var_os("XAUTHORITY").map(PathBuf::from).or(home)?;
     let copy = folder.join("display.key");
-    fs::copy(key, &copy).ok().map(|_| copy)
+    fs::copy(key, &copy).ok()?;
+    chown(&copy, Some(host.uid()), None).ok()?;
+    Some(copy)
 }

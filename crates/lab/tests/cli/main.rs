@@ -17,7 +17,7 @@ use std::{
 };
 
 use ropeway_lab::{
-    Family, Host, Lab, abandoned_cgroups,
+    Family, Host, Lab,
     harness::{Ropeway, wait_until},
 };
 
@@ -74,7 +74,8 @@ fn first_byte(host: &Host, from: SocketAddr) -> io::Result<Option<u8>> {
 
 /// No table of ours is on the client, no process and no cgroup of ours anywhere, and that soon.
 fn assert_nothing_stays(lab: &Lab) {
-    let left = || (lab.client().nft_tables().expect("nft runs"), lab.stray_processes(), abandoned_cgroups());
+    let left =
+        || (lab.client().nft_tables().expect("nft runs"), lab.stray_processes(), lab.abandoned_cgroups());
     wait_until(GONE, || left() == (vec![], vec![], vec![]));
     assert_eq!(left(), (vec![], vec![], vec![]), "left after {GONE:?}");
     assert_eq!(

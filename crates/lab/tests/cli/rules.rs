@@ -21,7 +21,7 @@ pub struct Witness {
 impl Witness {
     /// Sees everything from when this returns.
     pub fn of(lab: &Lab) -> Self {
-        let client = lab.client();
+        let client = lab.client().as_root();
         let mut monitor = client.command("nft").expect("it is up");
         let mut monitor = monitor.arg("monitor").stdout(Stdio::piped()).spawn().expect("nft runs");
         let lines = Arc::<Mutex<Vec<String>>>::default();

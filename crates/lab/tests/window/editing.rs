@@ -86,7 +86,7 @@ fn assert_listed_with_its_program(app: &App, stage: &Stage) {
     let row = "connection-row[data-state=open]";
     app.wait_for_text(&format!("{row} [data-col=app]"), "curl", SOON).expect("its program");
     let owner = app.attribute(&format!("{row} [data-col=app]"), "title").expect("a title");
-    assert!(owner.contains("user root") && owner.contains(&format!("process {}", curl.id())), "{owner}");
+    assert!(owner.contains("user ada") && owner.contains(&format!("process {}", curl.id())), "{owner}");
     assert_eq!(app.text(&format!("{row} [data-col=address]")).expect("an address"), "10.20.0.2:80");
     assert_eq!(app.text(&format!("{row} [data-col=rule]")).expect("a rule"), "10.20.0.0/16");
     drop(curl.stdin.take());

@@ -153,7 +153,7 @@ fn signed_in_from(host: &Host) -> BTreeSet<String> {
 }
 
 fn rules(stage: &Stage) -> String {
-    let mut nft = stage.lab.client().command("nft").expect("the client is up");
+    let mut nft = stage.lab.client().as_root().command("nft").expect("the client is up");
     let output = nft.args(["list", "ruleset"]).output().expect("nft runs");
     String::from_utf8_lossy(&output.stdout).into()
 }

@@ -1,5 +1,8 @@
 //! The lab itself: what it promises to the tests that stand on it.
 
+mod names;
+mod person;
+
 use std::{
     fs, io,
     io::{Read, Write},
@@ -20,6 +23,8 @@ const WELCOMING: &[(&str, &str)] = &[
     ("server-v6", "lab"),
     ("server-via-jump", "lab"),
     ("server-via-nc", "lab"),
+    ("server-by-name", "lab"),
+    ("private-via-two", "lab"),
     ("noisy-server", "noisy"),
     ("jump", "lab"),
     ("same-machine", "lab"),
@@ -117,7 +122,7 @@ fn dead_addresses_are_dead_in_their_own_way() {
 #[test]
 fn a_hosts_tables_and_listeners_are_its_own() {
     let Some(lab) = lab_or_skip("tables") else { return };
-    let client = lab.client();
+    let client = lab.client().as_root();
     let added = client.command("nft").expect("it is up").args(["add", "table", "inet", "probe"]).status();
     assert!(added.expect("nft runs").success());
     assert_eq!(client.nft_tables().expect("nft runs"), ["inet probe"]);
@@ -129,13 +134,13 @@ fn a_hosts_tables_and_listeners_are_its_own() {
 #[test]
 fn a_host_has_its_own_home_accounts_and_run_folder() {
     let Some(lab) = lab_or_skip("view") else { return };
-    let script = "echo $HOME; getent passwd lab; touch /run/mark; ls /run/netns 2>&1; test -e /sys/fs/cgroup && echo cgroups";
+    let script = "echo $HOME; getent passwd lab; touch $XDG_RUNTIME_DIR/mark; ls /run/netns 2>&1; test -e /sys/fs/cgroup && echo cgroups";
     let output =
         lab.client().command("sh").expect("it is up").args(["-c", script]).output().expect("sh runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.starts_with(&format!("{}\nlab:x:", lab.client().home().display())), "{said}");
     assert!(said.contains("No such file") && said.ends_with("cgroups\n"), "{said}");
-    assert!(lab.client().run_folder().join("mark").exists() && !Path::new("/run/mark").exists());
+    assert!(lab.client().runtime_folder().join("mark").exists() && !Path::new("/run/user/59002").exists());
 }
 
 #[test]

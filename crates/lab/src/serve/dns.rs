@@ -1,0 +1,77 @@
+//! A name server. What it knows is a file like `/etc/hosts`, read anew for each question: a name can move while
+//! somebody has it open. Answers say that they are not to be kept.
+
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv6Addr, UdpSocket},
+    path::{Path, PathBuf},
+    thread,
+};
+
+use anyhow::Result;
+use simple_dns::{CLASS, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE, rdata::RData};
+
+use crate::network::ports;
+
+/// Bytes of a question, with room to spare.
+const QUESTION: usize = 1500;
+
+/// Writes what the name server knows from now on. A question in between finds the old or the new.
+pub fn write_zone(file: &Path, names: &[(&str, IpAddr)]) -> Result<()> {
+    let lines = names.iter().map(|(name, address)| format!("{address} {name}\n"));
+    let new = file.with_extension("new");
+    fs::write(&new, lines.collect::<String>())?;
+    Ok(fs::rename(new, file)?)
+}
+
+/// Answers questions over UDP from the file, for ever.
+pub fn spawn(zone: &Path) -> io::Result<()> {
+    let (socket, zone) = (UdpSocket::bind((Ipv6Addr::UNSPECIFIED, ports::DNS))?, PathBuf::from(zone));
+    thread::spawn(move || {
+        let mut question = [0; QUESTION];
+        loop {
+            let Ok((length, from)) = socket.recv_from(&mut question) else { continue };
+            let zone = fs::read_to_string(&zone).unwrap_or_default();
+            if let Ok(answer) = answer(&question[..length], &zone) {
+                let _ = socket.send_to(&answer, from);
+            }
+        }
+    });
+    Ok(())
+}
+
+fn answer(question: &[u8], zone: &str) -> Result<Vec<u8>, simple_dns::SimpleDnsError> {
+    let question = Packet::parse(question)?;
+    let mut reply = Packet::new_reply(question.id());
+    reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
+    let mut known = false;
+    for asked in &question.questions {
+        for address in addresses(zone, &asked.qname.to_string()) {
+            known = true;
+            if asked.qtype == QTYPE::TYPE(kind(address)) {
+                reply.answers.push(ResourceRecord::new(asked.qname.clone(), CLASS::IN, 0, data(address)));
+            }
+        }
+    }
+    *reply.rcode_mut() = if known { RCODE::NoError } else { RCODE::NameError };
+    reply.questions = question.questions;
+    reply.build_bytes_vec()
+}
+
+fn kind(address: IpAddr) -> TYPE {
+    if address.is_ipv4() { TYPE::A } else { TYPE::AAAA }
+}
+
+fn data(address: IpAddr) -> RData<'static> {
+    match address {
+        IpAddr::V4(address) => RData::A(address.into()),
+        IpAddr::V6(address) => RData::AAAA(address.into()),
+    }
+}
+
+fn addresses<'a>(zone: &'a str, name: &'a str) -> impl Iterator<Item = IpAddr> + 'a {
+    zone.lines().filter_map(move |line| {
+        let (address, known) = line.split_once(' ')?;
+        known.eq_ignore_ascii_case(name).then(|| address.parse().ok())?
+    })
+}
