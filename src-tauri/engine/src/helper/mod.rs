@@ -1,29 +1,37 @@
-//! The engine's line to the privileged helper: one helper for all tunnels of this engine, started when it is
-//! first needed, gone when the engine is (EOF). [`line`] is one running helper; here is what tunnels ask of it.
+//! The engine's line to the privileged helper: one for all tunnels of this engine, opened when something is first
+//! wanted, closed with the last session, and then the helper may end itself. Here is what tunnels ask of it.
+//!
+//! [`bus`] opens a line to the helper that the system looks after, [`own`] starts one for root where there is none;
+//! [`line`] is one open line; [`restore`] is about what crashes left closed.
 
+mod bus;
+mod failures;
 mod line;
+mod own;
+mod restore;
 
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use ropeway_helper_api::{HelperCode, HelperError, Plan, Reply, Request, SessionId};
+use ropeway_helper_api::{Block, Notice, Overlap, Plan, Reply, Request, SessionId};
 use tokio::{
     net::{TcpSocket, TcpStream},
-    sync::watch,
+    sync::{broadcast, watch},
     time::timeout,
 };
 
 use self::line::Line;
-use crate::api::{Code, Failure};
-
-/// Who the helper's failures are about.
-const SUBJECT: &str = "this computer";
+use crate::{api::Failure, sys::identity};
 
 /// How long a helper may take to end, with every rule, after we have hung up.
 const END: Duration = Duration::from_secs(2);
@@ -33,106 +41,244 @@ const CONNECT: Duration = Duration::from_mins(2);
 
 /// Made once for an engine.
 pub struct Helper {
+    /// Root's own, where the system has none.
     program: PathBuf,
-    line: Mutex<Option<Line>>,
-    /// Held while a helper is started, which may wait for a person. Who only talks to one does not wait for that.
-    starting: tokio::sync::Mutex<()>,
+    current: Mutex<Option<Current>>,
+    /// Held while a line is opened, which may take seconds. Who only talks on one does not wait for that.
+    opening: tokio::sync::Mutex<()>,
 }
 
-/// Resolves when the helper that holds the rules has ended.
-pub struct Gone(watch::Receiver<bool>);
+/// The line, and who needs it.
+struct Current {
+    line: Line,
+    /// What each session has on it.
+    sessions: BTreeMap<SessionId, Kept>,
+}
+
+/// Whether a session keeps networks closed, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Rules,
+    Closed,
+}
+
+/// Rules that are in force.
+pub struct Loaded {
+    pub overlaps: Vec<Overlap>,
+    pub watch: Watch,
+}
+
+/// Tells what becomes of them.
+pub struct Watch {
+    gone: watch::Receiver<bool>,
+    notices: broadcast::Receiver<Notice>,
+}
+
+/// What became of loaded rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Another program took them away; they are back.
+    Mended,
+    /// Another program took them away for good.
+    Removed,
+    /// The helper that holds them has ended.
+    Gone,
+}
 
 impl Helper {
     pub fn new(program: PathBuf) -> Self {
-        Self { program, line: Mutex::default(), starting: tokio::sync::Mutex::default() }
+        Self { program, current: Mutex::default(), opening: tokio::sync::Mutex::default() }
     }
 
-    /// Installs or replaces a session's rules.
-    pub async fn load(
-        &self,
-        session: SessionId,
-        plan: Plan,
-        direct: Option<OwnedFd>,
-    ) -> Result<Gone, Failure> {
-        let line = self.started().await?;
-        done(line.ask(Request::Load { session, plan }, direct).await)?;
-        Ok(Gone(line.gone()))
-    }
-
-    /// Removes them. A helper that is gone has removed them already.
-    pub async fn unload(&self, session: SessionId) {
-        let Some(line) = self.line().clone().filter(Line::is_alive) else { return };
-        let unloaded = line.ask(Request::Unload { session }, None).await;
-        if !matches!(unloaded, Ok(Reply::Done)) {
-            tracing::warn!(?unloaded, "the helper did not remove the rules: hanging up");
-            let mut current = self.line();
-            if current.as_ref().is_some_and(|current| current.is(&line)) {
-                *current = None;
+    /// Installs or replaces a session's rules. The descriptors are those that the plan promises.
+    pub async fn load(&self, session: SessionId, plan: Plan, fds: Vec<OwnedFd>) -> Result<Loaded, Failure> {
+        let line = self.line_for(session).await?;
+        let watch = Watch { gone: line.gone(), notices: line.notices() };
+        match failures::heard(line.ask(Request::Load { session, plan }, fds).await)? {
+            Reply::Loaded { overlaps, method } => {
+                tracing::debug!(?method, "rules are loaded");
+                Ok(Loaded { overlaps, watch })
             }
+            other => Err(failures::unexpected(&other)),
         }
     }
 
-    /// Ends the helper, and with it every rule.
+    /// Keeps networks closed from now on, whatever dies, until [`Helper::lift`]; replaces what the session kept closed.
+    pub async fn block(
+        &self,
+        session: SessionId,
+        block: Block,
+        direct: Option<OwnedFd>,
+    ) -> Result<(), Failure> {
+        let line = self.line_for(session).await?;
+        let fds = direct.into_iter().collect();
+        failures::heard(line.ask(Request::Block { session, block }, fds).await)?;
+        if let Some(current) = self.current().as_mut().filter(|current| current.line.is(&line)) {
+            current.sessions.insert(session, Kept::Closed);
+        }
+        Ok(())
+    }
+
+    /// Whether the helper that runs keeps something closed for the session. One that died has left it closed, too, but
+    /// its successor does not know whose it is.
+    pub fn keeps_closed(&self, session: SessionId) -> bool {
+        let current = self.current();
+        let alive = current.as_ref().filter(|current| current.line.is_alive());
+        alive.is_some_and(|current| current.sessions.get(&session) == Some(&Kept::Closed))
+    }
+
+    /// Removes the session's rules; what it keeps closed stays closed. A helper that is gone has removed them already.
+    pub async fn hold(&self, session: SessionId) {
+        if self.keeps_closed(session) {
+            self.take_back(session, Request::Hold { session }).await;
+        } else {
+            self.unload(session).await;
+        }
+    }
+
+    /// Removes the session's rules. A helper that is gone has removed them already.
+    pub async fn unload(&self, session: SessionId) {
+        if self.take_back(session, Request::Unload { session }).await {
+            self.let_go(session).await;
+        }
+    }
+
+    /// Opens what the session kept closed, also where the helper that closed it is gone: `block` says which it was.
+    pub async fn lift(&self, session: SessionId, block: Block) -> Result<(), Failure> {
+        if !self.keeps_closed(session) {
+            self.block(session, Block { direct_cgroup: false, ..block }, None).await?;
+        }
+        let line = self.line_for(session).await?;
+        failures::heard(line.ask(Request::Unload { session }, vec![]).await)?;
+        self.let_go(session).await;
+        Ok(())
+    }
+
+    /// The session's rules went, and its helper with them: the next [`Helper::load`] asks another one.
+    pub async fn give_up(&self, session: SessionId) {
+        if let Some(line) = self.line_of(session) {
+            self.forget(&line);
+            farewell(&line).await;
+        }
+    }
+
+    /// Ends every session, and with it every rule.
     pub async fn end(&self) {
-        let Some(line) = self.line().take() else { return };
-        let mut gone = line.gone();
-        line.hang_up();
-        let _ = timeout(END, gone.wait_for(|gone| *gone)).await;
+        let current = self.current().take();
+        if let Some(Current { line, .. }) = current {
+            farewell(&line).await;
+        }
     }
 
     /// A connection that no rule captures.
     pub async fn connect_directly(&self, target: SocketAddr) -> io::Result<TcpStream> {
         let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         let copy = socket.as_fd().try_clone_to_owned()?;
-        let line = self.line().clone().ok_or(io::ErrorKind::NotConnected)?;
-        done(line.ask(Request::MarkSocket, Some(copy)).await)
+        let line = self.current().as_ref().map(|current| current.line.clone());
+        let line = line.ok_or(io::ErrorKind::NotConnected)?;
+        failures::heard(line.ask(Request::MarkSocket, vec![copy]).await)
             .map_err(|failure| io::Error::other(failure.detail))?;
         timeout(CONNECT, socket.connect(target)).await?
     }
 
-    async fn started(&self) -> Result<Line, Failure> {
-        let _one_at_a_time = self.starting.lock().await;
-        if let Some(running) = self.line().clone().filter(Line::is_alive) {
-            return Ok(running);
+    /// Whether it was done. A helper that does not do it is hung up on, which undoes everything.
+    async fn take_back(&self, session: SessionId, request: Request) -> bool {
+        let Some(line) = self.line_of(session) else { return false };
+        let answer = line.ask(request, vec![]).await;
+        if matches!(answer, Ok(Reply::Done)) {
+            return true;
         }
-        let started = line::start(&self.program).await?;
-        *self.line() = Some(started.clone());
-        Ok(started)
+        tracing::warn!(?answer, "the helper did not remove the rules: hanging up");
+        self.give_up(session).await;
+        false
     }
 
-    fn line(&self) -> MutexGuard<'_, Option<Line>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The last session closes the line: a helper that nobody talks to may end itself.
+    async fn let_go(&self, session: SessionId) {
+        let last = {
+            let mut current = self.current();
+            current.as_mut().map(|current| current.sessions.remove(&session));
+            current.take_if(|current| current.sessions.is_empty())
+        };
+        if let Some(Current { line, .. }) = last {
+            farewell(&line).await;
+        }
+    }
+
+    /// The line, opened where there is none. From now on the session needs it.
+    async fn line_for(&self, session: SessionId) -> Result<Line, Failure> {
+        let _one_at_a_time = self.opening.lock().await;
+        if let Some(current) = self.current().as_mut().filter(|current| current.line.is_alive()) {
+            current.sessions.entry(session).or_insert(Kept::Rules);
+            return Ok(current.line.clone());
+        }
+        let line = self.open().await?;
+        let sessions = BTreeMap::from([(session, Kept::Rules)]);
+        *self.current() = Some(Current { line: line.clone(), sessions });
+        Ok(line)
+    }
+
+    /// Root has one of its own where the system has none.
+    async fn open(&self) -> Result<Line, Failure> {
+        match bus::open().await {
+            Ok(socket) if serves_us(&socket) => line::greet(socket, std::future::ready(())).await,
+            Ok(_) => own::start(&self.program).await,
+            Err(bus::Refusal::Absent(detail)) if nix::unistd::geteuid().is_root() => {
+                tracing::debug!(detail, "no helper on the system bus; starting our own");
+                own::start(&self.program).await
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// The line, while it lives and the session needs it.
+    fn line_of(&self, session: SessionId) -> Option<Line> {
+        let current = self.current();
+        let alive = current.as_ref().filter(|current| current.line.is_alive());
+        alive.filter(|current| current.sessions.contains_key(&session)).map(|current| current.line.clone())
+    }
+
+    fn forget(&self, line: &Line) {
+        self.current().take_if(|current| current.line.is(line));
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Current>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Gone {
-    pub async fn wait(&mut self) {
-        let _ = self.0.wait_for(|gone| *gone).await;
+impl Watch {
+    /// Waits for the next.
+    pub async fn next(&mut self) -> Change {
+        loop {
+            let notice = tokio::select! {
+                biased;
+                notice = self.notices.recv() => notice,
+                _ = self.gone.wait_for(|gone| *gone) => return Change::Gone,
+            };
+            match notice {
+                Ok(Notice::RulesGone { mended: true }) => return Change::Mended,
+                Ok(Notice::RulesGone { mended: false }) => return Change::Removed,
+                // it serves until the last session has closed the line
+                Ok(Notice::Replaced) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => {
+                    let _ = self.gone.wait_for(|gone| *gone).await;
+                    return Change::Gone;
+                }
+            }
+        }
     }
 }
 
-fn done(answer: io::Result<Reply>) -> Result<(), Failure> {
-    match answer {
-        Ok(Reply::Error(error)) => Err(failure(&error)),
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::new(Code::HelperGone, SUBJECT, error.to_string())),
-    }
+/// Until the helper has undone everything and hung up, too.
+async fn farewell(line: &Line) {
+    let mut gone = line.gone();
+    line.hang_up();
+    let _ = timeout(END, gone.wait_for(|gone| *gone)).await;
 }
 
-fn failure(error: &HelperError) -> Failure {
-    let code = match error.code {
-        HelperCode::Busy => Code::HelperBusy,
-        HelperCode::Version => Code::HelperOld,
-        HelperCode::Firewall => Code::Firewall,
-        HelperCode::Unsupported => Code::Unsupported,
-        HelperCode::NotGranted => Code::NotGranted,
-        HelperCode::Hosts => Code::Hosts,
-        HelperCode::Limit => Code::Resources,
-        HelperCode::Malformed | HelperCode::Plan | HelperCode::Descriptor => Code::Internal,
-    };
-    Failure::new(code, SUBJECT, &error.detail)
-}
-
-fn missing(detail: impl Into<String>) -> Failure {
-    Failure::new(Code::HelperMissing, SUBJECT, detail)
+/// A bus may reach into another network (`ip netns exec`), whose helper would put the rules there. Only root can look,
+/// and only root has another helper to ask.
+fn serves_us(socket: &UnixStream) -> bool {
+    !nix::unistd::geteuid().is_root() || identity::shares_network(socket)
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     api::{Code, Failure},
+    helper::Change,
     sys::cgroup::Cgroup,
 };
 
@@ -23,11 +24,13 @@ pub async fn keep(
     let mut tries = 0;
     loop {
         let copy = direct.and_then(|cgroup| cgroup.handle().try_clone_to_owned().ok());
-        let lost = match context.tools.helper.load(context.session, plan.clone(), copy).await {
-            Ok(mut gone) => {
+        let fds = copy.into_iter().collect();
+        let lost = match context.tools.helper.load(context.session, plan.clone(), fds).await {
+            Ok(mut loaded) => {
                 tries = 0;
                 let _ = tell.send(Progress::Up);
-                gone.wait().await;
+                while loaded.watch.next().await == Change::Mended {}
+                context.tools.helper.give_up(context.session).await;
                 Failure::new(Code::HelperGone, "this computer", "the helper ended")
             }
             // at the start somebody is watching and gets the answer

@@ -1,0 +1,81 @@
+//! The helper that the system looks after: one D-Bus call gives a socket to it, and starts it where it does not run.
+
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    time::Duration,
+};
+
+use ropeway_helper_api::bus;
+use zbus::{Connection, connection::Builder, zvariant};
+
+use super::failures;
+use crate::api::Failure;
+
+/// Starting the service takes a second on a busy machine; systemd itself gives up after 90, and nobody waits that long.
+const OPEN: Duration = Duration::from_secs(25);
+
+/// A person may have to type the administrator's password.
+const CONSENT: Duration = Duration::from_mins(2);
+
+/// Nobody there.
+const UNKNOWN: [&str; 2] =
+    ["org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner"];
+
+/// Why there is no socket.
+#[derive(Debug)]
+pub enum Refusal {
+    /// There is no system bus, or no helper is installed on it.
+    Absent(String),
+    Failed(Failure),
+}
+
+/// A private line.
+pub async fn open() -> Result<UnixStream, Refusal> {
+    let reply = call(bus::OPEN, OPEN).await?;
+    socket(&reply).map_err(|error| Refusal::Failed(failures::missing(error.to_string())))
+}
+
+/// Opens what crashes left closed; others' after an administrator has agreed. How many there were.
+pub async fn restore() -> Result<u32, Refusal> {
+    let reply = call(bus::RESTORE, CONSENT).await?;
+    reply.body().deserialize().map_err(|error| Refusal::Failed(failures::missing(error.to_string())))
+}
+
+async fn call(method: &str, limit: Duration) -> Result<zbus::Message, Refusal> {
+    let connection = connect(limit).await.map_err(|error| Refusal::Absent(error.to_string()))?;
+    let reply = connection.call_method(Some(bus::NAME), bus::PATH, Some(bus::INTERFACE), method, &()).await;
+    reply.map_err(refusal)
+}
+
+async fn connect(limit: Duration) -> zbus::Result<Connection> {
+    Builder::system()?.method_timeout(limit).build().await
+}
+
+fn socket(reply: &zbus::Message) -> io::Result<UnixStream> {
+    let fd: zvariant::OwnedFd = reply.body().deserialize().map_err(io::Error::other)?;
+    Ok(UnixStream::from(OwnedFd::from(fd)))
+}
+
+fn refusal(error: zbus::Error) -> Refusal {
+    match error {
+        zbus::Error::MethodError(name, detail, _) => by_name(name.as_str(), &detail.unwrap_or_default()),
+        other => Refusal::Failed(failures::missing(other.to_string())),
+    }
+}
+
+fn by_name(name: &str, detail: &str) -> Refusal {
+    if UNKNOWN.contains(&name) {
+        return Refusal::Absent(detail.to_owned());
+    }
+    Refusal::Failed(failures::on_bus(name, detail))
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Absent(detail) => failures::missing(detail),
+            Refusal::Failed(failure) => failure,
+        }
+    }
+}
