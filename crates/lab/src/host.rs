@@ -70,6 +70,8 @@ impl Host {
         let runtime = Path::new("/run").join(self.account.runtime());
         command.env("ROPEWAY_LAB", &self.lab).env("HOME", self.home()).env("XDG_RUNTIME_DIR", runtime);
         command.env("USER", self.account.name()).env("LOGNAME", self.account.name());
+        // the bus, and root's own engine, pass it on to the helper; it hears it from nobody else
+        command.env("ROPEWAY_HELPER_STATE", files::state_of_helper(&self.folder));
         self.entrance()
             .and_then(|entrance| Ok(entrance.take(&mut command)?))
             .with_context(|| self.absent())?;

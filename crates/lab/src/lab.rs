@@ -221,7 +221,7 @@ impl Lab {
         Ok(network::server_elsewhere())
     }
 
-    /// What the person on the client may ask of the helper; [`Grant::Own`] when a lab is new.
+    /// What the person on the client may ask of a helper that is not running yet; [`Grant::Own`] when a lab is new.
     pub fn grant(&self, grant: Grant) -> Result<()> {
         system_bus::grant(&Folder::of(self.name()).host(Place::Client), grant)
     }

@@ -12,6 +12,12 @@ use ropeway_helper_api::{Grant, bus};
 
 use crate::{accounts::Account, files, host::Host};
 
+/// What an installation gives to the bus: who may be the helper, and who may ask it.
+const POLICY: &str = include_str!("../../../installers/linux/org.ropeway.Helper1.conf");
+
+/// Its name beside the configuration.
+const POLICY_FILE: &str = "org.ropeway.Helper1.conf";
+
 /// The name of its configuration, by which its process is recognised.
 pub const CONFIGURATION: &str = "system-bus.conf";
 
@@ -20,6 +26,7 @@ pub fn write(client: &Path) -> Result<()> {
     let services = client.join("services");
     fs::create_dir(&services)?;
     fs::write(services.join(format!("{}.service", bus::NAME)), service(client))?;
+    fs::write(client.join(POLICY_FILE), POLICY)?;
     fs::write(client.join(CONFIGURATION), configuration(&services))?;
     grant(client, Grant::Own)
 }
@@ -37,10 +44,10 @@ pub fn socket(client: &Path) -> PathBuf {
     client.join("run/dbus/system_bus_socket")
 }
 
-/// Replaces the file of grants; the helper reads it at each call.
+/// Replaces the file of grants; a helper reads it when it starts.
 pub fn grant(client: &Path, grant: Grant) -> Result<()> {
     let grants = serde_json::json!({ Account::Person.id().to_string(): grant });
-    Ok(fs::write(client.join("state/grants"), serde_json::to_vec(&grants)?)?)
+    Ok(fs::write(files::state_of_helper(client).join("grants"), serde_json::to_vec(&grants)?)?)
 }
 
 /// Of root, because the bus is.
@@ -49,7 +56,7 @@ fn service(client: &Path) -> String {
     format!("[D-BUS Service]\nName={}\nExec={} --bus\nUser=root\n", bus::NAME, helper.display())
 }
 
-/// What distributions have, and nothing of theirs: the standard policy of a system bus, and our own service.
+/// The standard policy of a system bus, and our own.
 fn configuration(services: &Path) -> String {
     format!(
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -72,15 +79,9 @@ fn configuration(services: &Path) -> String {
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus"/>
   </policy>
-  <policy user="root">
-    <allow own="{name}"/>
-  </policy>
-  <policy context="default">
-    <allow send_destination="{name}"/>
-  </policy>
+  <include>{POLICY_FILE}</include>
 </busconfig>
 "#,
-        services.display(),
-        name = bus::NAME
+        services.display()
     )
 }

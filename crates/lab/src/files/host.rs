@@ -17,9 +17,6 @@ use crate::{
 /// What `/etc/hosts` says on each host of a lab.
 pub const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
 
-/// The helper's own folder. A host needs it on this machine, too: there must be something to mount over.
-pub const STATE_OF_HELPER: &str = "/var/lib/ropeway";
-
 /// Files of `/etc` that a host has for itself.
 const ETC: &[&str] = &["hosts", "nsswitch.conf", "passwd", "group", "shadow"];
 
@@ -34,7 +31,6 @@ pub fn binds(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
         binds.push((folder.join("etc/resolv.conf"), "/etc/resolv.conf".into()));
     }
     binds.push((folder.join("run"), "/run".into()));
-    binds.push((folder.join("state"), STATE_OF_HELPER.into()));
     binds.push((harness::folder_of_programs()?, programs(folder)));
     Ok(binds)
 }
@@ -44,11 +40,16 @@ pub fn programs(folder: &Path) -> PathBuf {
     folder.join("programs")
 }
 
+/// What the helper knows, instead of the folder that it has on an installed computer.
+pub fn state_of_helper(folder: &Path) -> PathBuf {
+    folder.join("state")
+}
+
 pub fn write(folder: &Path, place: Place) -> Result<()> {
-    for part in ["etc", "run/sshd", "run/dbus", "state", "programs"] {
+    for part in ["etc", "run/sshd", "run/dbus", "programs"] {
         fs::create_dir_all(folder.join(part))?;
     }
-    private(&folder.join("state"), 0)?;
+    private(&state_of_helper(folder), 0)?;
     private(&folder.join("home/lab"), LAB_ID)?;
     for account in [Account::Root, Account::Person] {
         private(&folder.join(account.home()), account.id())?;

@@ -4,14 +4,11 @@
 mod host;
 mod ssh;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::PathBuf};
 
 use anyhow::{Context, Result};
 
-pub use host::{HOSTS, binds, programs};
+pub use host::{HOSTS, binds, programs, state_of_helper};
 pub use ssh::SSHDS;
 
 use crate::network::Place;
@@ -76,31 +73,24 @@ pub fn write(folder: &Folder, lab: &str) -> Result<()> {
     ssh::write(folder, lab)
 }
 
-/// Makes the folder of a lab, and the place where hosts see the helper's own folder.
-pub fn make(folder: &Folder) -> Result<()> {
-    let _lock = lock()?;
-    fs::create_dir_all(host::STATE_OF_HELPER)?;
-    Ok(fs::create_dir_all(&folder.0)?)
+/// Makes the folder of a lab. Another one's end may remove the parent at any moment before ours is in it.
+pub fn make(folder: &Folder) -> io::Result<()> {
+    loop {
+        match fs::create_dir_all(&folder.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => return result,
+        }
+    }
 }
 
-/// Removes the folder of a lab, and with the last one what only labs need.
+/// Removes the folder of a lab, and with the last one the parent.
 pub fn remove(folder: &Folder) -> Result<()> {
-    let _lock = lock()?;
-    if folder.0.exists() {
-        fs::remove_dir_all(&folder.0).context("files of the lab")?;
+    match fs::remove_dir_all(&folder.0) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context("files of the lab"),
+        _ => {
+            // fails while there are other labs
+            let _ = fs::remove_dir(Folder::all());
+            Ok(())
+        }
     }
-    // fails while there are other labs, and each of them needs the other place
-    if fs::remove_dir(Folder::all()).is_ok() {
-        // fails where a helper is installed that has something in it
-        let _ = fs::remove_dir(host::STATE_OF_HELPER);
-    }
-    Ok(())
-}
-
-/// One lab at a time comes or goes.
-fn lock() -> Result<fs::File> {
-    let parent = Folder::all();
-    let parent = fs::File::open(parent.parent().unwrap_or(Path::new("/")))?;
-    parent.lock()?;
-    Ok(parent)
 }

@@ -101,7 +101,8 @@ fn comes_back_after(victim: &Victim) {
     assert_nothing_stays(&lab);
 }
 
-fn kill_helper(lab: &Lab) {
+/// The helper, whoever has started it.
+pub fn kill_helper(lab: &Lab) {
     kill_one(&lab.client(), &|process| process.name == "ropeway-helper");
 }
 
@@ -126,11 +127,17 @@ fn kill_one(host: &Host, which: &dyn Fn(&Process) -> bool) {
     found[0].signal(Signal::SIGKILL);
 }
 
-/// Names of all programs that the tunnel has started, on both sides.
+/// Names of all programs that the tunnel has started, on both sides, and of the helper.
 fn programs(lab: &Lab) -> Vec<String> {
-    let mut names: Vec<_> = lab.stray_processes().into_iter().map(|process| process.name).collect();
+    let all = lab.stray_processes().into_iter().chain(helpers(lab));
+    let mut names: Vec<_> = all.map(|process| process.name).collect();
     names.sort();
     names
+}
+
+/// Those that the system bus has started.
+pub fn helpers(lab: &Lab) -> Vec<Process> {
+    lab.client().processes().into_iter().filter(Process::is_system_helper).collect()
 }
 
 /// A connection that is in use while something dies.

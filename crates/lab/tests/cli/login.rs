@@ -5,7 +5,7 @@ use ropeway_lab::{
     harness::{Ropeway, lab_or_skip},
 };
 
-use crate::{PRIVATE, SOON, assert_nothing_stays, assert_works, rules::Witness, tunnel};
+use crate::{PRIVATE, SOON, assert_nothing_stays, assert_works, rules::Witness, seen_as, tunnel, tunnel_for};
 
 #[test]
 fn a_server_that_cannot_be_used_is_told_by_its_code() {
@@ -55,11 +55,16 @@ fn a_server_that_is_this_machine_is_noticed_before_any_rule_is_loaded() {
 }
 
 #[test]
-fn a_second_ropeway_is_told_that_the_helper_is_busy_and_harms_nobody() {
-    let Some(lab) = lab_or_skip("busy") else { return };
+fn two_ropeways_share_the_systems_helper() {
+    let Some(lab) = lab_or_skip("share") else { return };
+    let public = lab.public_web_url(Family::V4, "/whoami");
     let _first = tunnel(&lab);
-    assert_fails(&lab, "server", &["198.51.100.1/32"], "E-HELPER-BUSY");
+    let second = tunnel_for(&lab, &["198.51.100.1/32"]);
     assert_works(&lab, Family::V4);
+    assert_eq!(seen_as(&lab.client(), &public), lab.server().address(Family::V4));
+    drop(second);
+    assert_works(&lab, Family::V4);
+    assert_eq!(seen_as(&lab.client(), &public), lab.client().address(Family::V4));
 }
 
 #[test]
@@ -77,12 +82,15 @@ fn a_bad_subnet_is_told_before_anybody_signs_in() {
     }
 }
 
-/// It ends by itself, with 1, and says why.
 fn assert_fails(lab: &Lab, server: &str, subnets: &[&str], code: &str) {
-    let mut ropeway = Ropeway::start(lab, Some(server), subnets).expect("it starts");
-    let status = ropeway.wait_for_end(SOON * 2).unwrap_or_else(|error| panic!("{server}: {error:#}"));
+    assert_ends(Ropeway::start(lab, Some(server), subnets).expect("it starts"), code);
+}
+
+/// It ends by itself, with 1, and says why.
+pub fn assert_ends(mut ropeway: Ropeway, code: &str) {
+    let status = ropeway.wait_for_end(SOON * 2).unwrap_or_else(|error| panic!("{code}: {error:#}"));
     let lines = ropeway.lines();
     let told = lines.iter().any(|line| line.starts_with(&format!("{code}: ")));
-    assert!(status.code() == Some(1) && told, "{server}: {status}, {lines:#?}");
-    assert!(!lines.iter().any(|line| line.starts_with("Connected")), "{server}: {lines:#?}");
+    assert!(status.code() == Some(1) && told, "{code}: {status}, {lines:#?}");
+    assert!(!lines.iter().any(|line| line.starts_with("Connected")), "{code}: {lines:#?}");
 }

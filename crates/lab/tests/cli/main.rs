@@ -1,11 +1,15 @@
 //! `ropeway run`, end to end: real ssh, real rules, real traffic, in a lab of its own for each test.
 //!
 //! `traffic`: what goes through and what does not. `target`: how a target's own failures and ends reach the
-//! program. `login`: servers that are in the way of a tunnel. `death`: whatever is killed, nothing stays.
-//! Tests need root, and are skipped with a line that says so elsewhere.
+//! program. `login`: servers that are in the way of a tunnel. `own_sockets`: what the session needs itself goes around
+//! it. `death`: whatever is killed, nothing stays. All of that for an ordinary user, by way of the helper that the
+//! system bus starts; `root` is the one exception.
+//! To make a lab needs root; elsewhere tests are skipped with a line that says so.
 
 mod death;
 mod login;
+mod own_sockets;
+mod root;
 mod rules;
 mod target;
 mod traffic;
