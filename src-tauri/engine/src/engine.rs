@@ -16,6 +16,7 @@ use crate::{
     runtime::Runtime,
     session::up::Tools,
     setup::Setup,
+    setup_helper::Caretaker,
     sys::descriptors,
 };
 
@@ -31,6 +32,7 @@ struct Inner {
     hub: Arc<Hub>,
     table: Arc<Table>,
     helper: Arc<Helper>,
+    caretaker: Caretaker,
     runtime: Runtime,
     feed: JoinHandle<()>,
 }
@@ -44,7 +46,7 @@ impl Engine {
         })?;
         let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
         let feed = Feed { table: table.clone(), hub: hub.clone(), watched: hub.watched() };
-        let helper = Arc::new(Helper::new(setup.helper));
+        let helper = Arc::new(Helper::new(setup.helper.clone()));
         let tools = Tools {
             helper: helper.clone(),
             table: table.clone(),
@@ -55,6 +57,7 @@ impl Engine {
         let inner = Inner {
             store: Store::new(setup.profiles),
             desk: Desk::new(tools, hub.clone()),
+            caretaker: Caretaker::new(setup.helper, helper.clone(), hub.clone()),
             hub,
             table,
             helper,
@@ -85,12 +88,12 @@ impl Engine {
             }
             Command::Import { text } => return self.with_files(move |inner| inner.import(&text)).await,
             Command::CloseConnection { connection } => drop(inner.table.close(connection)),
-            Command::Helper
-            | Command::SetUpHelper { .. }
-            | Command::RevokeGrant { .. }
-            | Command::RemoveHelper
-            | Command::RestoreNetwork { .. } => {
-                return Err(Failure::new(Code::Unsupported, "this computer", "not yet"));
+            Command::Helper => return Ok(Reply::Helper { helper: inner.caretaker.look().await }),
+            Command::SetUpHelper { grant } => inner.caretaker.set_up(grant).await?,
+            Command::RevokeGrant { uid } => inner.caretaker.revoke(uid).await?,
+            Command::RemoveHelper => inner.caretaker.remove().await?,
+            Command::RestoreNetwork { everybody } => {
+                return Ok(Reply::Restored { count: inner.caretaker.restore(everybody).await? });
             }
         }
         Ok(Reply::Done)
@@ -101,6 +104,9 @@ impl Engine {
         let (subscription, face) = self.inner.hub.subscribe(interest);
         let tell = |event| drop(face.try_send(event));
         self.inner.desk.tell_all(tell);
+        if let Some(helper) = self.inner.caretaker.known() {
+            tell(Event::Helper { helper });
+        }
         if interest.connections {
             tell(Event::Connections { delta: self.inner.table.snapshot() });
         }

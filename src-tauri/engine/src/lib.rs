@@ -21,6 +21,7 @@ mod routes;
 mod runtime;
 mod session;
 mod setup;
+mod setup_helper;
 mod spelling;
 mod ssh;
 pub mod subnet;
