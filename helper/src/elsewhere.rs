@@ -1,9 +1,16 @@
 //! Where the kernel's part is not built yet: the same signatures as `linux/mod.rs`, and a clear refusal. The rules,
 //! the client and the server are compiled and tested here all the same.
 
-use std::os::{fd::OwnedFd, unix::net::UnixStream};
+use std::{
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::Arc,
+    time::Duration,
+};
 
-use crate::rules::{Cgroup, Firewall, FirewallError, Script, Table};
+use crate::{
+    rules::{Cgroup, Firewall, FirewallError, Script, Table},
+    server::Server,
+};
 
 const NOT_SUPPORTED: &str = "this system is not supported yet";
 
@@ -18,7 +25,21 @@ pub struct DescriptorError(pub String);
 pub struct StartError;
 
 /// The connection, and the user at its other end.
-pub fn start() -> Result<(UnixStream, u32), StartError> {
+pub fn connection() -> Result<(UnixStream, u32), StartError> {
+    Err(StartError)
+}
+
+pub fn check_privilege() -> Result<(), StartError> {
+    Err(StartError)
+}
+
+pub fn enter_sandbox() -> Result<(), StartError> {
+    Err(StartError)
+}
+
+pub fn close_inherited() {}
+
+pub fn serve_bus<F>(_: &Arc<Server<F>>, _: Duration) -> Result<(), StartError> {
     Err(StartError)
 }
 
@@ -39,6 +60,6 @@ pub fn cgroup(_: &OwnedFd, _: u32) -> Result<Cgroup, DescriptorError> {
     Err(DescriptorError(NOT_SUPPORTED.into()))
 }
 
-pub fn mark(_: Option<OwnedFd>) -> Result<(), DescriptorError> {
+pub fn mark(_: Option<OwnedFd>, _: u32) -> Result<(), DescriptorError> {
     Err(DescriptorError(NOT_SUPPORTED.into()))
 }

@@ -9,11 +9,14 @@
 //! Start with `rules::render` for what is captured, with `server` for how a request is served.
 
 pub mod client;
+pub mod grants;
 pub mod hosts;
 pub mod install;
 pub mod kill;
+mod line;
 pub mod rules;
 pub mod server;
+pub mod state;
 pub mod store;
 pub mod undo;
 

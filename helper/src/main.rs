@@ -1,60 +1,118 @@
-//! The process: arguments, log, one connection on standard input, exit code.
+//! The process: arguments, log, sandbox, and one of the two ways to get connections.
 
+mod settings;
 mod signals;
 
 use std::{
     ffi::OsString,
     io::{self, Write},
-    process::ExitCode,
+    process::{self, ExitCode},
+    sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
 use ropeway_helper::{
-    platform::{self, Kernel},
+    grants::Grants,
+    hosts::HostsFile,
+    platform::{self, Kernel, StartError},
+    rules::Rules,
     server::Server,
-    store::{self, Store},
+    state::State,
+    store::Store,
+    undo,
 };
 use tracing_subscriber::EnvFilter;
 
+use self::settings::Settings;
+
 const HELP: &str = "\
-The privileged part of Ropeway. The app starts it; there is nothing to do by hand.
+The privileged part of Ropeway. The system starts it; there is nothing to do by hand.
 
-It serves one connection, a Unix stream socket on standard input, and undoes
-everything when that ends.
-
+  --bus      serve on the system bus, and end when nobody needs it
+  (nothing)  serve one connection, a Unix stream socket on standard input
+  --undo     undo what a helper that died left behind
   --version  print the version
-  --help     print this";
+  --help     print this
+
+Whatever a client installed is undone when its connection ends.";
 
 /// Wrong arguments, no socket, no privilege: nothing was begun.
 const CANNOT_START: u8 = 2;
 
+/// To undo what all clients installed takes milliseconds; who asked us to end becomes impatient.
+const UNDO_TIME: Duration = Duration::from_secs(10);
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.iter().map(|a| a.to_str()).collect::<Vec<_>>()[..] {
-        [] => serve(),
+        [] => run(serve_standard_input),
+        [Some("--bus")] => run(serve_bus),
+        [Some("--undo")] => run(undo),
         [Some("--version")] => say(concat!("ropeway-helper ", env!("CARGO_PKG_VERSION"))),
         [Some("--help")] => say(HELP),
-        _ => refuse("takes no arguments but --version or --help"),
+        _ => refuse("takes one argument at most, see --help"),
     }
 }
 
-fn serve() -> ExitCode {
-    let (connection, uid) = match platform::start() {
-        Ok(start) => start,
-        Err(error) => return refuse(&error.to_string()),
-    };
+fn run(serve: fn(&Settings) -> anyhow::Result<()>) -> ExitCode {
     log_to_stderr();
-    let served = signals::install(&connection).context("signals").and_then(|()| {
-        tracing::info!(uid, "serving");
-        Server::new(Kernel::default(), Store::new(store::FOLDER)).serve(&connection, uid).context("undo")
-    });
+    end_by_panic();
+    if let Err(error) = platform::check_privilege() {
+        return refuse(&error.to_string());
+    }
+    let served = platform::enter_sandbox().context("sandbox").and_then(|()| serve(&Settings::of_process()));
     match served {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<StartError>() => refuse(&error.to_string()),
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn serve_standard_input(settings: &Settings) -> anyhow::Result<()> {
+    let (connection, uid) = platform::connection()?;
+    let term = signals::install()?;
+    let server = Arc::new(server(settings));
+    let ended = Arc::clone(&server);
+    term.then(move || ended.end_all())?;
+    Ok(server.serve(connection, uid)?)
+}
+
+fn serve_bus(settings: &Settings) -> anyhow::Result<()> {
+    platform::close_inherited();
+    let term = signals::install()?;
+    let server = Arc::new(server(settings));
+    let ended = Arc::clone(&server);
+    term.then(move || {
+        ended.end_all();
+        let undone = ended.wait_until_nobody(UNDO_TIME);
+        process::exit(i32::from(!undone)); // what is left is in the kernel's hands, and in the journal
+    })?;
+    Ok(platform::serve_bus(&server, settings.idle)?)
+}
+
+fn undo(settings: &Settings) -> anyhow::Result<()> {
+    Ok(undo::run(&Store::new(&settings.state))?)
+}
+
+fn server(settings: &Settings) -> Server<Kernel> {
+    let store = Store::new(&settings.state);
+    let hosts = HostsFile::new(&settings.hosts, store.clone());
+    let rules = Rules::new(Kernel::default(), store.clone());
+    Server::new(State { rules, hosts, grants: Grants::read(store) })
+}
+
+/// Nobody knows what state a panic leaves behind, but the end of the process is well defined: the kernel removes the
+/// rules, the clients see the end of their connections, the next start replays the journal.
+fn end_by_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        process::abort();
+    }));
 }
 
 /// Under systemd stderr is the journal.

@@ -65,6 +65,12 @@ impl Store {
         }
     }
 
+    /// Out of the way, for a person to look at; an older one goes.
+    pub fn set_aside(&self, name: &str) -> io::Result<()> {
+        fs::rename(self.folder.join(name), self.folder.join(format!("{name}.damaged")))?;
+        self.sync()
+    }
+
     fn sync(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }
@@ -97,6 +103,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("x"), "{").unwrap();
         let error = Store::new(folder.path()).read::<u32>("x").unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 }

@@ -2,28 +2,34 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    cell::RefCell,
     collections::VecDeque,
     io::{self, Write},
     net::Shutdown,
     os::{fd::OwnedFd, unix::net::UnixStream},
-    rc::Rc,
+    path::Path,
+    sync::{Arc, Mutex},
 };
 
 use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 use ropeway_helper::{
     client::{Answer, Client},
-    rules::{ClientId, Firewall, FirewallError, Rules, Script},
+    grants::Grants,
+    hosts::HostsFile,
+    rules::{ClientId, Firewall, FirewallError, Rules, Script, Table},
     server::Server,
+    state::State,
+    store::Store,
 };
 use ropeway_helper_api::{
-    Capture, EPOCH, HelperCode, HelperError, ListenerPorts, Plan, Ports, REVISION, Reply, Request, SessionId,
-    plan::limit, wire,
+    Capture, EPOCH, Grant, HelperCode, HelperError, ListenerPorts, Message, Plan, Ports, REVISION, Reply,
+    Request, SessionId, limit,
+    wire::{self, Received},
 };
+use tempfile::TempDir;
 
 /// The kernel as the tests want it to be: what it holds, and how it takes the next changes.
 #[derive(Clone, Default)]
-struct Fake(Rc<RefCell<Kernel>>);
+struct Fake(Arc<Mutex<Kernel>>);
 
 #[derive(Default)]
 struct Kernel {
@@ -33,7 +39,7 @@ struct Kernel {
 
 impl Firewall for Fake {
     fn replace(&mut self, script: &Script) -> Result<(), FirewallError> {
-        let mut kernel = self.0.borrow_mut();
+        let mut kernel = self.0.lock().unwrap();
         let result = kernel.next.pop_front();
         if matches!(result, None | Some(FirewallError::Differs(_))) {
             kernel.table = Some(script.clone());
@@ -41,20 +47,22 @@ impl Firewall for Fake {
         result.map_or(Ok(()), Err)
     }
 
-    fn remove(&mut self) -> Result<(), FirewallError> {
-        self.0.borrow_mut().table = None;
+    fn remove(&mut self, table: Table) -> Result<(), FirewallError> {
+        if table == Table::Redirect {
+            self.0.lock().unwrap().table = None;
+        }
         Ok(())
     }
 }
 
 impl Fake {
     fn fail_next(&self, errors: impl IntoIterator<Item = FirewallError>) {
-        self.0.borrow_mut().next = errors.into_iter().collect();
+        self.0.lock().unwrap().next = errors.into_iter().collect();
     }
 
     /// The listeners that something is redirected to, in the order of the rules.
     fn listeners(&self) -> Vec<u16> {
-        let text = self.0.borrow().table.as_ref().map(Script::to_string).unwrap_or_default();
+        let text = self.0.lock().unwrap().table.as_ref().map(Script::to_string).unwrap_or_default();
         let ports = text.split("redirect to :").skip(1);
         ports.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()).collect()
     }
@@ -62,32 +70,50 @@ impl Fake {
 
 struct Bench {
     kernel: Fake,
-    rules: Rules<Fake>,
+    state: Mutex<State<Fake>>,
     client: Client,
+    folder: TempDir,
 }
 
 impl Bench {
     fn greeted() -> Self {
         let mut bench = Self::new();
-        assert_eq!(bench.say(HELLO).reply, Reply::Hello { epoch: EPOCH, revision: REVISION });
+        assert!(matches!(
+            bench.say(hello()).reply,
+            Reply::Hello { epoch: EPOCH, revision: REVISION, grant: Grant::All, .. }
+        ));
         bench
     }
 
     fn new() -> Self {
         let kernel = Fake::default();
-        Self { rules: Rules::new(kernel.clone()), kernel, client: Client::new(ClientId(1), 1000) }
+        let folder = tempfile::tempdir().unwrap();
+        let state = Mutex::new(state(&kernel, folder.path()));
+        Self { state, kernel, client: Client::new(ClientId(1), 1000), folder }
     }
 
     fn say(&mut self, request: Request) -> Answer {
-        self.client.answer(&mut self.rules, (request, None))
+        self.client.answer(&self.state, Received { message: request, fds: vec![] })
     }
 
     fn hand_over(&mut self, request: Request, fd: OwnedFd) -> Answer {
-        self.client.answer(&mut self.rules, (request, Some(fd)))
+        self.client.answer(&self.state, Received { message: request, fds: vec![fd] })
     }
 }
 
-const HELLO: Request = Request::Hello { epoch: EPOCH, revision: REVISION };
+/// User 1000 may do everything, user 1001 has `own`.
+fn state(kernel: &Fake, folder: &Path) -> State<Fake> {
+    let store = Store::new(folder.join("state"));
+    let mut grants = Grants::read(store.clone());
+    grants.record(1000, Grant::All).unwrap();
+    grants.record(1001, Grant::Own).unwrap();
+    let rules = Rules::new(kernel.clone(), store.clone());
+    State { rules, hosts: HostsFile::new(folder.join("hosts"), store), grants }
+}
+
+fn hello() -> Request {
+    Request::Hello { epoch: EPOCH, revision: REVISION, version: "test".into() }
+}
 
 fn load(session: u32, net: &str, port: u16) -> Request {
     Request::Load { session: SessionId(session), plan: plan(net, port) }
@@ -114,6 +140,10 @@ fn code(answer: &Answer) -> Option<HelperCode> {
     }
 }
 
+fn is_loaded(answer: &Answer) -> bool {
+    matches!(answer.reply, Reply::Loaded { .. })
+}
+
 fn a_pipe() -> OwnedFd {
     UnixStream::pair().unwrap().0.into()
 }
@@ -130,11 +160,12 @@ fn nothing_is_answered_before_hello() {
 
 #[test]
 fn another_epoch_is_told_so_and_another_revision_is_welcome() {
-    let answer = Bench::new().say(Request::Hello { epoch: EPOCH + 1, revision: 0 });
+    let answer = Bench::new().say(Request::Hello { epoch: EPOCH + 1, revision: 0, version: String::new() });
     assert_eq!((code(&answer), answer.close), (Some(HelperCode::Version), true));
-    let answer = Bench::new().say(Request::Hello { epoch: EPOCH, revision: REVISION + 1 });
+    let answer =
+        Bench::new().say(Request::Hello { epoch: EPOCH, revision: REVISION + 1, version: String::new() });
     assert_eq!((code(&answer), answer.close), (None, false));
-    let answer = Bench::greeted().say(HELLO);
+    let answer = Bench::greeted().say(hello());
     assert_eq!((code(&answer), answer.close), (Some(HelperCode::Malformed), true));
 }
 
@@ -150,18 +181,18 @@ fn sessions_come_change_in_their_place_and_go() {
     assert_eq!(bench.kernel.listeners(), [3000]);
     assert_eq!(bench.say(Request::Unload { session: SessionId(9) }).reply, Reply::Done);
     bench.say(Request::Unload { session: SessionId(2) });
-    assert!(bench.kernel.0.borrow().table.is_none(), "the last one takes the table with it");
+    assert!(bench.kernel.0.lock().unwrap().table.is_none(), "the last one takes the table with it");
 }
 
 #[test]
 fn clients_do_not_share_session_names() {
     let mut bench = Bench::greeted();
     let mut other = Client::new(ClientId(2), 1000);
-    other.answer(&mut bench.rules, (HELLO, None));
+    other.answer(&bench.state, Received { message: hello(), fds: vec![] });
     bench.say(load(1, "10.0.0.0/8", 2000));
-    other.answer(&mut bench.rules, (load(1, "11.0.0.0/8", 3000), None));
+    other.answer(&bench.state, Received { message: load(1, "11.0.0.0/8", 3000), fds: vec![] });
     assert_eq!(bench.kernel.listeners(), [2000, 3000]);
-    bench.rules.unload_client(ClientId(1)).unwrap();
+    bench.state.lock().unwrap().rules.unload_client(ClientId(1)).unwrap();
     assert_eq!(bench.kernel.listeners(), [3000]);
 }
 
@@ -199,7 +230,7 @@ fn when_not_even_the_one_before_loads_nothing_is_left_and_the_connection_ends() 
     bench.kernel.fail_next([FirewallError::Differs("x".into()), FirewallError::Differs("x".into())]);
     let answer = bench.say(load(2, "11.0.0.0/8", 3000));
     assert_eq!((code(&answer), answer.close), (Some(HelperCode::Firewall), true));
-    assert!(bench.kernel.0.borrow().table.is_none());
+    assert!(bench.kernel.0.lock().unwrap().table.is_none());
 }
 
 #[test]
@@ -209,7 +240,7 @@ fn a_bad_plan_is_named_and_the_connection_goes_on() {
     bad.listeners.v4 = Some(Ports { first: 80, last: 80 });
     let answer = bench.say(Request::Load { session: SessionId(1), plan: bad });
     assert_eq!((code(&answer), answer.close), (Some(HelperCode::Plan), false));
-    assert!(bench.kernel.0.borrow().table.is_none());
+    assert!(bench.kernel.0.lock().unwrap().table.is_none());
 }
 
 #[test]
@@ -217,10 +248,10 @@ fn sessions_are_limited_and_replacing_one_is_not_counted() {
     let mut bench = Bench::greeted();
     let limit = limit::SESSIONS as u32;
     for session in 0..limit {
-        assert_eq!(bench.say(load(session, "10.0.0.0/8", 2000)).reply, Reply::Done);
+        assert!(is_loaded(&bench.say(load(session, "10.0.0.0/8", 2000))));
     }
-    assert_eq!(code(&bench.say(load(limit, "10.0.0.0/8", 2000))), Some(HelperCode::Plan));
-    assert_eq!(bench.say(load(0, "10.0.0.0/8", 2000)).reply, Reply::Done);
+    assert_eq!(code(&bench.say(load(limit, "10.0.0.0/8", 2000))), Some(HelperCode::Limit));
+    assert!(is_loaded(&bench.say(load(0, "10.0.0.0/8", 2000))));
 }
 
 #[test]
@@ -239,7 +270,7 @@ fn descriptors_must_be_the_promised_ones() {
     ] {
         assert_eq!((code(&answer), answer.close), (Some(HelperCode::Descriptor), false));
     }
-    assert!(bench.kernel.0.borrow().table.is_none());
+    assert!(bench.kernel.0.lock().unwrap().table.is_none());
 }
 
 /// Serves a connection on which the client has said `bytes` and left. Returns the replies; behind them the kernel
@@ -248,13 +279,16 @@ fn served(bytes: &[u8], kernel: &Fake) -> Vec<Reply> {
     let (mut near, far) = UnixStream::pair().unwrap();
     near.write_all(bytes).unwrap();
     near.shutdown(Shutdown::Write).unwrap();
-    Server::new(kernel.clone()).serve(&far, 1000).unwrap();
-    drop(far);
+    let folder = tempfile::tempdir().unwrap();
+    Server::new(state(kernel, folder.path())).serve(far, 1000).unwrap();
     std::iter::from_fn(|| match wire::receive(&near) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => None,
         other => other.unwrap(),
     })
-    .map(|(reply, _)| reply)
+    .map(|received| match received.message {
+        Message::Reply { reply } => reply,
+        Message::Notice { notice } => panic!("{notice:?}"),
+    })
     .collect()
 }
 
@@ -265,7 +299,7 @@ fn frame(request: &Request) -> Vec<u8> {
 
 fn conversation() -> Vec<u8> {
     let requests = [
-        HELLO,
+        hello(),
         load(1, "10.0.0.0/8", 2000),
         load(2, "11.0.0.0/8", 3000),
         Request::Unload { session: SessionId(1) },
@@ -278,20 +312,20 @@ fn the_end_of_the_connection_undoes_everything() {
     let kernel = Fake::default();
     let replies = served(&conversation(), &kernel);
     assert_eq!(replies.len(), 4);
-    assert!(kernel.0.borrow().table.is_none());
+    assert!(kernel.0.lock().unwrap().table.is_none());
 }
 
 #[test]
 fn garbage_is_answered_and_ends_the_connection() {
     let kernel = Fake::default();
-    let mut bytes = [frame(&HELLO), frame(&load(1, "10.0.0.0/8", 2000))].concat();
+    let mut bytes = [frame(&hello()), frame(&load(1, "10.0.0.0/8", 2000))].concat();
     bytes.extend([0, 0, 0, 2]);
     bytes.extend(b"!!");
     bytes.extend(frame(&Request::MarkSocket)); // not read any more
     let replies = served(&bytes, &kernel);
     assert_eq!(replies.len(), 3);
     assert!(matches!(&replies[2], Reply::Error(HelperError { code: HelperCode::Malformed, .. })));
-    assert!(kernel.0.borrow().table.is_none());
+    assert!(kernel.0.lock().unwrap().table.is_none());
 }
 
 proptest! {
@@ -301,7 +335,7 @@ proptest! {
     fn any_bytes_leave_nothing_behind(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let kernel = Fake::default();
         served(&bytes, &kernel);
-        prop_assert!(kernel.0.borrow().table.is_none());
+        prop_assert!(kernel.0.lock().unwrap().table.is_none());
     }
 
     /// Bytes changed, left out or doubled somewhere in an honest conversation.
@@ -320,7 +354,7 @@ proptest! {
         }
         let kernel = Fake::default();
         served(&bytes, &kernel);
-        prop_assert!(kernel.0.borrow().table.is_none());
+        prop_assert!(kernel.0.lock().unwrap().table.is_none());
     }
 
     /// Well-formed text with hostile values: what the parser lets through.
@@ -339,6 +373,6 @@ proptest! {
         let plan = Plan { exclude: include.clone(), include, listeners, direct_cgroup, ..plan("10.0.0.0/8", 2000) };
         let valid = plan.validate().is_ok() && !direct_cgroup;
         let answer = Bench::greeted().say(Request::Load { session: SessionId(1), plan });
-        prop_assert_eq!(answer.reply == Reply::Done, valid);
+        prop_assert_eq!(is_loaded(&answer), valid);
     }
 }

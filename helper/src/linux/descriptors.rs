@@ -26,9 +26,11 @@ const DEEPEST: u32 = 255;
 #[error("{0}")]
 pub struct DescriptorError(pub String);
 
-/// Marks a TCP or UDP socket, not connected yet, so that its connection is never captured.
-pub fn mark(socket: Option<OwnedFd>) -> Result<(), DescriptorError> {
+/// Marks a TCP or UDP socket, not connected yet, so that its connection is never captured. It must have been made by
+/// the user who hands it over; root may hand over any.
+pub fn mark(socket: Option<OwnedFd>, uid: u32) -> Result<(), DescriptorError> {
     let socket = socket.ok_or_else(|| refused("the socket's descriptor is missing"))?;
+    let descriptor = socket.as_fd();
     let socket = SockRef::from(&socket);
     let domain = socket.domain().map_err(|e| failed("not a socket", &e))?;
     if ![Domain::IPV4, Domain::IPV6].contains(&domain) {
@@ -37,6 +39,10 @@ pub fn mark(socket: Option<OwnedFd>) -> Result<(), DescriptorError> {
     let protocol = socket.protocol().map_err(|e| failed("no protocol", &e))?;
     if ![Some(Protocol::TCP), Some(Protocol::UDP)].contains(&protocol) {
         return Err(refused("neither TCP nor UDP"));
+    }
+    let maker = fstat(descriptor).map_err(|e| failed("fstat", &e.into()))?.st_uid;
+    if uid != 0 && maker != uid {
+        return Err(refused("the socket belongs to another user"));
     }
     match socket.peer_addr() {
         Err(error) if error.raw_os_error() == Some(Errno::ENOTCONN as i32) => {}

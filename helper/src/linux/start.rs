@@ -18,23 +18,25 @@ pub enum StartError {
         "standard input is not a connected Unix stream socket: the app starts this program, not a person"
     )]
     NoConnection,
-    #[error("needs CAP_NET_ADMIN: the app starts it through pkexec, or as root")]
+    #[error("needs CAP_NET_ADMIN: the system bus starts it as root")]
     NoPrivilege,
     #[error("cannot look at its own process: {0}")]
     Io(#[from] io::Error),
 }
 
 /// The connection on standard input, and the user at its other end.
-pub fn start() -> Result<(UnixStream, u32), StartError> {
-    let connection = connection(io::stdin().as_fd().try_clone_to_owned()?)?;
+pub fn connection() -> Result<(UnixStream, u32), StartError> {
+    let connection = unix_stream(io::stdin().as_fd().try_clone_to_owned()?)?;
     let peer = getsockopt(&connection, PeerCredentials).map_err(io::Error::from)?;
-    if !may_administer_network()? {
-        return Err(StartError::NoPrivilege);
-    }
     Ok((connection, peer.uid()))
 }
 
-fn connection(fd: OwnedFd) -> Result<UnixStream, StartError> {
+/// Whether the process may do what it is for.
+pub fn check_privilege() -> Result<(), StartError> {
+    if may_administer_network()? { Ok(()) } else { Err(StartError::NoPrivilege) }
+}
+
+fn unix_stream(fd: OwnedFd) -> Result<UnixStream, StartError> {
     let socket = SockRef::from(&fd);
     let is_unix_stream = socket.domain().is_ok_and(|domain| domain == Domain::UNIX)
         && socket.r#type().is_ok_and(|kind| kind == Type::STREAM)

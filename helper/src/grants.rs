@@ -1,0 +1,123 @@
+//! Which users may use the helper, and for what. An administrator decides it once; root needs nobody's leave.
+
+use std::{collections::BTreeMap, io};
+
+use ropeway_helper_api::Grant;
+
+use crate::store::Store;
+
+/// In the store.
+const FILE: &str = "grants";
+
+/// The recorded grants: on the disk first, then in force.
+#[derive(Debug)]
+pub struct Grants {
+    store: Store,
+    recorded: BTreeMap<u32, Grant>,
+}
+
+impl Grants {
+    /// A file that cannot be read grants nobody anything: to ask again is a nuisance, to guess is a hole.
+    pub fn read(store: Store) -> Self {
+        let recorded = store.read(FILE).unwrap_or_else(|error| {
+            tracing::error!(%error, "the file of grants is damaged: nobody has one");
+            if let Err(error) = store.set_aside(FILE) {
+                tracing::error!(%error, "and could not be set aside");
+            }
+            None
+        });
+        Self { store, recorded: recorded.unwrap_or_default() }
+    }
+
+    pub fn of(&self, uid: u32) -> Option<Grant> {
+        if uid == 0 { Some(Grant::All) } else { self.recorded.get(&uid).copied() }
+    }
+
+    /// In the order of the uids. Root's is not recorded.
+    pub fn list(&self) -> impl Iterator<Item = (u32, Grant)> {
+        self.recorded.iter().map(|(uid, grant)| (*uid, *grant))
+    }
+
+    /// Returns what was there before.
+    pub fn record(&mut self, uid: u32, grant: Grant) -> io::Result<Option<Grant>> {
+        let mut wanted = self.recorded.clone();
+        let before = wanted.insert(uid, grant);
+        self.write(wanted)?;
+        Ok(before)
+    }
+
+    /// Returns what was there before.
+    pub fn revoke(&mut self, uid: u32) -> io::Result<Option<Grant>> {
+        let mut wanted = self.recorded.clone();
+        let Some(before) = wanted.remove(&uid) else { return Ok(None) };
+        self.write(wanted)?;
+        Ok(Some(before))
+    }
+
+    fn write(&mut self, wanted: BTreeMap<u32, Grant>) -> io::Result<()> {
+        self.store.write(FILE, &wanted)?;
+        self.recorded = wanted;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn grants_outlive_the_process_until_they_are_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = || Grants::read(Store::new(folder.path()));
+        assert_eq!(read().of(1000), None);
+        assert_eq!(read().record(1000, Grant::Own).unwrap(), None);
+        assert_eq!(read().record(1000, Grant::All).unwrap(), Some(Grant::Own));
+        read().record(1001, Grant::Own).unwrap();
+        assert_eq!(read().list().collect::<Vec<_>>(), [(1000, Grant::All), (1001, Grant::Own)]);
+        assert_eq!(read().revoke(1000).unwrap(), Some(Grant::All));
+        assert_eq!(read().revoke(1000).unwrap(), None);
+        assert_eq!((read().of(1000), read().of(1001)), (None, Some(Grant::Own)));
+    }
+
+    #[test]
+    fn root_needs_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let grants = Grants::read(Store::new(folder.path()));
+        assert_eq!(grants.of(0), Some(Grant::All));
+        assert_eq!(grants.list().count(), 0);
+    }
+
+    #[test]
+    fn a_damaged_file_grants_nobody_and_is_kept_aside() {
+        for damage in [
+            &b"{\"1000\":\"al"[..],
+            b"",
+            b"\xff\x00",
+            b"[1000]",
+            b"{\"1000\":\"everything\"}",
+            b"{\"-1\":\"all\"}",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("grants"), damage).unwrap();
+            let mut grants = Grants::read(Store::new(folder.path()));
+            assert_eq!(grants.of(1000), None);
+            assert_eq!(fs::read(folder.path().join("grants.damaged")).unwrap(), damage);
+            grants.record(1001, Grant::Own).unwrap();
+            assert_eq!(
+                Grants::read(Store::new(folder.path())).list().collect::<Vec<_>>(),
+                [(1001, Grant::Own)]
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        let mut grants = Grants::read(Store::new(folder.path().join("file")));
+        grants.record(1000, Grant::All).unwrap_err();
+        assert_eq!(grants.of(1000), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! The helper on the system bus: hands out connections, records grants, and ends when nobody needs it.
+//!
+//! `call` reads what is asked, `service` answers, `authority` knows who asks and whether an administrator agrees,
+//! `activity` when nothing goes on. Start with [`serve`].
+//!
+//! One loop takes the calls in the order in which the bus delivers them. That is what makes the end free of races:
+//! first the name is given up, so the bus starts a new helper for whoever calls now; then we send ourselves a message,
+//! and when it comes around, every call that was delivered before has been answered. If one of them began something, the
+//! name is taken again.
+
+mod activity;
+mod authority;
+mod call;
+mod service;
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Sender},
+    },
+    thread,
+    time::Duration,
+};
+
+use ropeway_helper_api::bus;
+use zbus::{
+    Message,
+    blocking::{Connection, MessageIterator, connection},
+    message,
+};
+
+use self::{activity::Activity, authority::Authority, service::Service};
+use crate::{rules::Firewall, server::Server};
+
+const BUS: &str = "org.freedesktop.DBus";
+const BUS_PATH: &str = "/org/freedesktop/DBus";
+
+/// The message to ourselves.
+const LAST_CALLS: &str = "LastCalls";
+
+/// `DBUS_NAME_FLAG_DO_NOT_QUEUE`.
+const DO_NOT_QUEUE: u32 = 4;
+/// `DBUS_REQUEST_NAME_REPLY_PRIMARY_OWNER` and `..._ALREADY_OWNER`.
+const OWNER: [u32; 2] = [1, 4];
+
+/// Why there is no service.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    #[error(transparent)]
+    Bus(#[from] zbus::Error),
+    #[error("another helper has the name {} already", bus::NAME)]
+    Taken,
+    #[error("no thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Until nothing was going on for `idle`, or the bus is gone.
+pub fn serve<F>(server: &Arc<Server<F>>, idle: Duration) -> Result<(), BusError>
+where
+    F: Firewall + Send + 'static,
+{
+    let connection = connection::Builder::system()?.build()?;
+    let calls = MessageIterator::from(&connection);
+    let activity = Activity::default();
+    let service = Arc::new(Service {
+        connection: connection.clone(),
+        authority: Authority::connect()?,
+        server: Arc::clone(server),
+        activity: activity.clone(),
+        asked: Mutex::default(),
+    });
+    let (news, turn) = mpsc::channel();
+    let keeper = Keeper { connection: connection.clone(), activity: activity.clone(), idle, news };
+    let verdicts = keeper.start()?;
+    for message in calls {
+        let message = message?;
+        match message.message_type() {
+            message::Type::MethodCall => service.answer(&message),
+            message::Type::Signal if is_from(&connection, &message) => {
+                turn.try_recv().unwrap_or(Ok(()))?;
+                if activity.is_idle() {
+                    return Ok(());
+                }
+                let _ = verdicts.send(()); // without a keeper there is no name
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes the name and gives it up. On a thread of its own, because it waits for the bus's answers, and those
+/// come behind calls: who waited for them in the loop that takes the calls could wait forever.
+struct Keeper {
+    connection: Connection,
+    activity: Activity,
+    idle: Duration,
+    /// How it went, before each message to ourselves.
+    news: Sender<Result<(), BusError>>,
+}
+
+impl Keeper {
+    /// It goes on after each verdict that the end has to wait.
+    fn start(self) -> io::Result<Sender<()>> {
+        let (sender, verdicts) = mpsc::channel();
+        let keep = move || {
+            loop {
+                let turn = self.keep();
+                let failed = turn.is_err();
+                let _ = self.news.send(turn);
+                let connection = &self.connection;
+                let sent = connection.emit_signal(
+                    connection.unique_name(),
+                    bus::PATH,
+                    bus::INTERFACE,
+                    LAST_CALLS,
+                    &(),
+                );
+                if failed || sent.is_err() || verdicts.recv().is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("name".into()).spawn(keep)?;
+        Ok(sender)
+    }
+
+    /// Has the name from the beginning until nothing went on for a while.
+    fn keep(&self) -> Result<(), BusError> {
+        take_name(&self.connection)?;
+        self.activity.wait_idle(self.idle);
+        drop_name(&self.connection)?;
+        Ok(())
+    }
+}
+
+fn take_name(connection: &Connection) -> Result<(), BusError> {
+    let asked = (bus::NAME, DO_NOT_QUEUE);
+    let reply = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "RequestName", &asked)?;
+    if OWNER.contains(&reply.body().deserialize()?) { Ok(()) } else { Err(BusError::Taken) }
+}
+
+fn drop_name(connection: &Connection) -> zbus::Result<()> {
+    connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "ReleaseName", &bus::NAME).map(drop)
+}
+
+fn is_from(connection: &Connection, message: &Message) -> bool {
+    let header = message.header();
+    header.sender().map(|name| name.as_str()) == connection.unique_name().map(|name| name.as_str())
+}

@@ -1,0 +1,203 @@
+//! Answers the calls. What may have to wait for a person is answered on a thread of its own.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use ropeway_helper_api::{EPOCH, Grant, REVISION, bus};
+use zbus::{
+    Message,
+    blocking::Connection,
+    names::{OwnedUniqueName, UniqueName},
+    zvariant::{self, DynamicType, Value},
+};
+
+use super::{
+    activity::Activity,
+    authority::Authority,
+    call::{Call, CallError, Property},
+};
+use crate::{
+    rules::Firewall,
+    server::{OpenError, Server},
+};
+
+const INTROSPECTION: &str = include_str!("introspection.xml");
+
+pub struct Service<F> {
+    pub connection: Connection,
+    pub authority: Authority,
+    pub server: Arc<Server<F>>,
+    pub activity: Activity,
+    /// Users about whom polkit is being asked: one question at a time.
+    pub asked: Mutex<BTreeSet<u32>>,
+}
+
+/// Who calls.
+struct Caller {
+    name: OwnedUniqueName,
+    uid: u32,
+}
+
+impl<F: Firewall + Send + 'static> Service<F> {
+    pub fn answer(self: &Arc<Self>, message: &Message) {
+        let result = Call::parse(message).and_then(|call| match call {
+            Call::SetUp(_) | Call::Revoke(_) | Call::Restore => self.answer_later(call, message),
+            _ => self.answer_now(&call, message),
+        });
+        if let Err(error) = result {
+            self.refuse(message, &error);
+        }
+    }
+
+    fn answer_now(&self, call: &Call, message: &Message) -> Result<(), CallError> {
+        match call {
+            Call::Open => self.reply(message, &zvariant::Fd::from(self.open(&self.caller(message)?)?)),
+            Call::Grants => self.reply(message, &self.grants()),
+            Call::Property(property) => self.reply(message, &value(*property)),
+            Call::Properties => self.reply(message, &properties()),
+            Call::Introspect => self.reply(message, &INTROSPECTION),
+            _ => self.reply(message, &()),
+        }
+        Ok(())
+    }
+
+    fn answer_later(self: &Arc<Self>, call: Call, message: &Message) -> Result<(), CallError> {
+        let caller = self.caller(message)?;
+        let question = Question::begin(self, caller.uid)?;
+        let (service, message) = (Arc::clone(self), message.clone());
+        let busy = self.activity.begin();
+        let thread = thread::Builder::new().name("question".into()).spawn(move || {
+            match service.decide(&call, &caller) {
+                Ok(Some(opened)) => service.reply(&message, &opened),
+                Ok(None) => service.reply(&message, &()),
+                Err(error) => service.refuse(&message, &error),
+            }
+            drop(question);
+            drop(busy);
+        });
+        thread.map(drop).map_err(failed)
+    }
+
+    fn open(&self, caller: &Caller) -> Result<OwnedFd, CallError> {
+        if self.server.state().grants.of(caller.uid).is_none() {
+            let text = "call SetUp, and an administrator is asked";
+            return Err(CallError::new(bus::ERROR_NOT_GRANTED, text));
+        }
+        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        match self.server.open(ours, caller.uid, self.activity.begin()) {
+            Ok(()) => Ok(theirs.into()),
+            Err(error @ OpenError::TooMany) => Err(CallError::new(bus::ERROR_LIMIT, error.to_string())),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn decide(&self, call: &Call, caller: &Caller) -> Result<Option<u32>, CallError> {
+        match call {
+            Call::SetUp(grant) => self.set_up(caller, *grant).map(|()| None),
+            Call::Revoke(uid) => self.revoke(caller, *uid).map(|()| None),
+            _ => self.restore(caller).map(Some),
+        }
+    }
+
+    fn set_up(&self, caller: &Caller, grant: Grant) -> Result<(), CallError> {
+        self.authorize(caller, bus::ACTION_SET_UP)?;
+        if caller.uid == 0 {
+            return Ok(()); // has everything already
+        }
+        let before = self.server.state().grants.record(caller.uid, grant).map_err(failed)?;
+        tracing::info!(uid = caller.uid, grant = grant.name(), "granted");
+        if before == Some(Grant::All) && grant == Grant::Own {
+            self.server.end_user(caller.uid);
+        }
+        Ok(())
+    }
+
+    fn revoke(&self, caller: &Caller, uid: u32) -> Result<(), CallError> {
+        if caller.uid != uid {
+            self.authorize(caller, bus::ACTION_SET_UP)?;
+        }
+        if self.server.state().grants.revoke(uid).map_err(failed)?.is_some() {
+            tracing::info!(uid, by = caller.uid, "revoked");
+            self.server.end_user(uid);
+        }
+        Ok(())
+    }
+
+    fn restore(&self, _caller: &Caller) -> Result<u32, CallError> {
+        Ok(0)
+    }
+
+    fn authorize(&self, caller: &Caller, action: &str) -> Result<(), CallError> {
+        if caller.uid == 0 { Ok(()) } else { self.authority.check(&caller.name, action) }
+    }
+
+    fn grants(&self) -> Vec<(u32, &'static str)> {
+        self.server.state().grants.list().map(|(uid, grant)| (uid, grant.name())).collect()
+    }
+
+    fn caller(&self, message: &Message) -> Result<Caller, CallError> {
+        let header = message.header();
+        let name: &UniqueName = header.sender().ok_or_else(|| failed("a call without a sender"))?;
+        let uid = self.authority.uid(name).map_err(failed)?;
+        Ok(Caller { name: name.to_owned().into(), uid })
+    }
+
+    fn reply<B: serde::Serialize + DynamicType>(&self, call: &Message, body: &B) {
+        if let Err(error) = self.connection.reply(&call.header(), body) {
+            tracing::warn!(%error, "a reply could not be sent");
+        }
+    }
+
+    fn refuse(&self, call: &Message, refusal: &CallError) {
+        tracing::warn!(%refusal, "refused");
+        if let Err(error) = self.connection.reply_error(&call.header(), refusal.name, &refusal.text) {
+            tracing::warn!(%error, "a refusal could not be sent");
+        }
+    }
+}
+
+/// One user's place in the row.
+struct Question<F> {
+    service: Arc<Service<F>>,
+    uid: u32,
+}
+
+impl<F> Question<F> {
+    fn begin(service: &Arc<Service<F>>, uid: u32) -> Result<Self, CallError> {
+        if !service.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(uid) {
+            return Err(CallError::new(
+                bus::ERROR_LIMIT,
+                "an earlier question of this user is not answered yet",
+            ));
+        }
+        Ok(Self { service: Arc::clone(service), uid })
+    }
+}
+
+impl<F> Drop for Question<F> {
+    fn drop(&mut self) {
+        self.service.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.uid);
+    }
+}
+
+fn value(property: Property) -> Value<'static> {
+    match property {
+        Property::Epoch => EPOCH.into(),
+        Property::Revision => REVISION.into(),
+        Property::Version => env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+fn properties() -> HashMap<&'static str, Value<'static>> {
+    [("Epoch", Property::Epoch), ("Revision", Property::Revision), ("Version", Property::Version)]
+        .map(|(name, property)| (name, value(property)))
+        .into()
+}
+
+fn failed(error: impl ToString) -> CallError {
+    CallError::new(bus::ERROR_FAILED, error.to_string())
+}
