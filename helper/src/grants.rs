@@ -9,55 +9,55 @@ use crate::store::Store;
 /// In the store.
 const FILE: &str = "grants";
 
-/// The recorded grants: on the disk first, then in force.
+/// The recorded grants. Read anew for each question, which comes once in an engine's life: set-up may write the file
+/// while a helper runs.
 #[derive(Debug)]
 pub struct Grants {
     store: Store,
-    recorded: BTreeMap<u32, Grant>,
 }
 
 impl Grants {
-    /// A file that cannot be read grants nobody anything: to ask again is a nuisance, to guess is a hole.
-    pub fn read(store: Store) -> Self {
-        let recorded = store.read(FILE).unwrap_or_else(|error| {
-            tracing::error!(%error, "the file of grants is damaged: nobody has one");
-            if let Err(error) = store.set_aside(FILE) {
-                tracing::error!(%error, "and could not be set aside");
-            }
-            None
-        });
-        Self { store, recorded: recorded.unwrap_or_default() }
+    pub fn new(store: Store) -> Self {
+        Self { store }
     }
 
     pub fn of(&self, uid: u32) -> Option<Grant> {
-        if uid == 0 { Some(Grant::All) } else { self.recorded.get(&uid).copied() }
+        if uid == 0 { Some(Grant::All) } else { self.recorded().get(&uid).copied() }
     }
 
     /// In the order of the uids. Root's is not recorded.
     pub fn list(&self) -> impl Iterator<Item = (u32, Grant)> {
-        self.recorded.iter().map(|(uid, grant)| (*uid, *grant))
+        self.recorded().into_iter()
     }
 
     /// Returns what was there before.
     pub fn record(&mut self, uid: u32, grant: Grant) -> io::Result<Option<Grant>> {
-        let mut wanted = self.recorded.clone();
+        let mut wanted = self.recorded();
         let before = wanted.insert(uid, grant);
-        self.write(wanted)?;
+        self.store.write(FILE, &wanted)?;
         Ok(before)
     }
 
     /// Returns what was there before.
     pub fn revoke(&mut self, uid: u32) -> io::Result<Option<Grant>> {
-        let mut wanted = self.recorded.clone();
-        let Some(before) = wanted.remove(&uid) else { return Ok(None) };
-        self.write(wanted)?;
-        Ok(Some(before))
+        let mut wanted = self.recorded();
+        let before = wanted.remove(&uid);
+        if before.is_some() {
+            self.store.write(FILE, &wanted)?;
+        }
+        Ok(before)
     }
 
-    fn write(&mut self, wanted: BTreeMap<u32, Grant>) -> io::Result<()> {
-        self.store.write(FILE, &wanted)?;
-        self.recorded = wanted;
-        Ok(())
+    /// A file that cannot be read grants nobody anything: to ask again is a nuisance, to guess is a hole.
+    fn recorded(&self) -> BTreeMap<u32, Grant> {
+        let recorded = self.store.read(FILE).unwrap_or_else(|error| {
+            tracing::error!(%error, "the file of grants is damaged: nobody has one");
+            if let Err(error) = self.store.set_aside(FILE) {
+                tracing::error!(%error, "and could not be set aside");
+            }
+            None
+        });
+        recorded.unwrap_or_default()
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn grants_outlive_the_process_until_they_are_revoked() {
         let folder = tempfile::tempdir().unwrap();
-        let read = || Grants::read(Store::new(folder.path()));
+        let read = || Grants::new(Store::new(folder.path()));
         assert_eq!(read().of(1000), None);
         assert_eq!(read().record(1000, Grant::Own).unwrap(), None);
         assert_eq!(read().record(1000, Grant::All).unwrap(), Some(Grant::Own));
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn root_needs_none() {
         let folder = tempfile::tempdir().unwrap();
-        let grants = Grants::read(Store::new(folder.path()));
+        let grants = Grants::new(Store::new(folder.path()));
         assert_eq!(grants.of(0), Some(Grant::All));
         assert_eq!(grants.list().count(), 0);
     }
@@ -101,12 +101,12 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join("grants"), damage).unwrap();
-            let mut grants = Grants::read(Store::new(folder.path()));
+            let mut grants = Grants::new(Store::new(folder.path()));
             assert_eq!(grants.of(1000), None);
             assert_eq!(fs::read(folder.path().join("grants.damaged")).unwrap(), damage);
             grants.record(1001, Grant::Own).unwrap();
             assert_eq!(
-                Grants::read(Store::new(folder.path())).list().collect::<Vec<_>>(),
+                Grants::new(Store::new(folder.path())).list().collect::<Vec<_>>(),
                 [(1001, Grant::Own)]
             );
         }
@@ -116,7 +116,7 @@ mod tests {
     fn what_cannot_be_written_is_not_in_force() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
-        let mut grants = Grants::read(Store::new(folder.path().join("file")));
+        let mut grants = Grants::new(Store::new(folder.path().join("file")));
         grants.record(1000, Grant::All).unwrap_err();
         assert_eq!(grants.of(1000), None);
     }

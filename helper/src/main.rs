@@ -15,6 +15,7 @@ use anyhow::Context;
 use ropeway_helper::{
     grants::Grants,
     hosts::HostsFile,
+    install::{self, InstallError, Options},
     platform::{self, Kernel, StartError},
     rules::Rules,
     server::Server,
@@ -32,6 +33,9 @@ The privileged part of Ropeway. The system starts it; there is nothing to do by 
   --bus      serve on the system bus, and end when nobody needs it
   (nothing)  serve one connection, a Unix stream socket on standard input
   --undo     undo what a helper that died left behind
+  --install [--grant own|all --for UID]
+             make it a service of this system, and let that user use it
+  --remove   remove it and all that belongs to it
   --version  print the version
   --help     print this
 
@@ -45,13 +49,16 @@ const UNDO_TIME: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match arguments.iter().map(|a| a.to_str()).collect::<Vec<_>>()[..] {
+    // what is not UTF-8 means as little here as an empty word
+    match &arguments.iter().map(|a| a.to_str().unwrap_or_default()).collect::<Vec<_>>()[..] {
         [] => run(serve_standard_input),
-        [Some("--bus")] => run(serve_bus),
-        [Some("--undo")] => run(undo),
-        [Some("--version")] => say(concat!("ropeway-helper ", env!("CARGO_PKG_VERSION"))),
-        [Some("--help")] => say(HELP),
-        _ => refuse("takes one argument at most, see --help"),
+        ["--bus"] => run(serve_bus),
+        ["--undo"] => run(undo),
+        ["--install", options @ ..] => report(Options::parse(options).and_then(install::install)),
+        ["--remove"] => report(install::remove()),
+        ["--version"] => say(concat!("ropeway-helper ", env!("CARGO_PKG_VERSION"))),
+        ["--help"] => say(HELP),
+        _ => refuse("does not take these arguments, see --help"),
     }
 }
 
@@ -69,6 +76,14 @@ fn run(serve: fn(&Settings) -> anyhow::Result<()>) -> ExitCode {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Not in the sandbox: these write where the system keeps its services.
+fn report(result: Result<(), InstallError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&error.to_string()),
     }
 }
 
@@ -102,7 +117,7 @@ fn server(settings: &Settings) -> Server<Kernel> {
     let store = Store::new(&settings.state);
     let hosts = HostsFile::new(&settings.hosts, store.clone());
     let rules = Rules::new(Kernel::default(), store.clone());
-    Server::new(State { rules, hosts, grants: Grants::read(store) })
+    Server::new(State { rules, hosts, grants: Grants::new(store) })
 }
 
 /// Nobody knows what state a panic leaves behind, but the end of the process is well defined: the kernel removes the

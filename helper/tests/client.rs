@@ -104,7 +104,7 @@ impl Bench {
 /// User 1000 may do everything, user 1001 has `own`.
 fn state(kernel: &Fake, folder: &Path) -> State<Fake> {
     let store = Store::new(folder.join("state"));
-    let mut grants = Grants::read(store.clone());
+    let mut grants = Grants::new(store.clone());
     grants.record(1000, Grant::All).unwrap();
     grants.record(1001, Grant::Own).unwrap();
     let rules = Rules::new(kernel.clone(), store.clone());

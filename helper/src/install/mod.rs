@@ -24,6 +24,14 @@ use ropeway_helper_api::Grant;
 use pieces::Piece;
 use place::Root;
 
+use crate::{
+    grants::Grants,
+    platform::Kernel,
+    rules::{Firewall, FirewallError, Table},
+    store::{self, Store},
+    undo::{self, UndoError},
+};
+
 /// Below it, files are ours to write and to remove; elsewhere they belong to a package.
 const OURS: &str = "/usr/local";
 
@@ -49,6 +57,10 @@ pub enum InstallError {
     File { path: PathBuf, error: io::Error },
     #[error("the running helper does not end: {0}")]
     Running(String),
+    #[error("what a tunnel left behind: {0}")]
+    Undo(#[from] UndoError),
+    #[error("what is kept closed: {0}")]
+    Blocks(#[from] FirewallError),
     #[error("the system bus: {0}")]
     Bus(String),
     #[error("this system is not supported yet")]
@@ -58,7 +70,6 @@ pub enum InstallError {
 /// After it the system starts the helper when it is called. Doing it again changes nothing; a running helper goes on
 /// with the connections that it has.
 pub fn install(options: Options) -> Result<(), InstallError> {
-    let Options { grant: _ } = options;
     check_root()?;
     let program = program()?;
     if is_ours(&program) {
@@ -66,7 +77,14 @@ pub fn install(options: Options) -> Result<(), InstallError> {
         pieces::of(&program).iter().try_for_each(|piece| root.put(piece))?;
         system::reload()?;
     }
-    Ok(())
+    match options.grant {
+        // has everything already
+        None | Some((0, _)) => Ok(()),
+        Some((uid, grant)) => {
+            let store = Store::new(store::FOLDER);
+            Grants::new(store).record(uid, grant).map(drop).map_err(state)
+        }
+    }
 }
 
 /// After it nothing of the helper is left, this program included. Tunnels that use it end.
@@ -82,9 +100,24 @@ pub fn remove() -> Result<(), InstallError> {
     pieces.iter().filter(|piece| piece.starts_the_helper()).try_for_each(|piece| root.take_away(piece))?;
     system::reload()?;
     system::end_running()?;
+    undo::run(&Store::new(store::FOLDER))?;
+    // with nobody left who could open what crashes left closed
+    Kernel::default().remove(Table::Block)?;
     pieces.iter().try_for_each(|piece| root.take_away(piece))?;
     system::reload()?;
+    remove_state()?;
     root.take_away(&Piece::program(&program))
+}
+
+fn remove_state() -> Result<(), InstallError> {
+    match fs::remove_dir_all(store::FOLDER) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(state(error)),
+        _ => Ok(()),
+    }
+}
+
+fn state(error: io::Error) -> InstallError {
+    InstallError::File { path: store::FOLDER.into(), error }
 }
 
 impl Options {
