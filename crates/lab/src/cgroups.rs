@@ -63,14 +63,15 @@ pub fn mount() -> Option<PathBuf> {
     })
 }
 
-fn own() -> Option<PathBuf> {
+/// This process's own.
+pub fn own() -> Option<PathBuf> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
     Some(mount()?.join(path))
 }
 
 /// From the leaves up: the kernel's own files need no removing, and cannot be.
-fn remove_tree(folder: &Path) -> io::Result<()> {
+pub fn remove_tree(folder: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,

@@ -30,6 +30,7 @@ pub mod bench;
 pub mod harness;
 pub mod serve;
 pub mod stream;
+pub mod system;
 pub mod window;
 
 pub use files::HOSTS;

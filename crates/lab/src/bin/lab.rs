@@ -3,7 +3,7 @@
 use std::{env, os::unix::process::CommandExt, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use ropeway_lab::{Lab, Place, serve};
+use ropeway_lab::{Lab, Place, serve, system};
 
 const USAGE: &str = "\
 Usage: ropeway-lab up [NAME]                 bring a lab up (in place of one of that name)
@@ -35,6 +35,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["exec", host, "--", command @ ..] => exec(DEFAULT, host, command),
         ["exec", name, host, "--", command @ ..] => exec(name, host, command),
         ["__serve", word, zone @ ..] => Ok(serve::run(word, zone.first().map(Path::new))?),
+        ["__call"] => system::run_caller(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
