@@ -1,5 +1,6 @@
 //! The lab itself: what it promises to the tests that stand on it.
 
+mod bus;
 mod names;
 mod person;
 
