@@ -20,8 +20,7 @@ pub struct Who {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scope {
     kind: Kind,
-    /// With [`Grant::Own`] nobody else is meant, whatever the plan says.
-    only: Option<u32>,
+    only: Only,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +30,13 @@ enum Kind {
     User(u32),
     Group(u32),
     Everyone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Only {
+    /// With [`Grant::Own`] nobody else is meant, whatever the plan says.
+    Owner(u32),
+    Anybody,
 }
 
 impl Scope {
@@ -45,7 +51,10 @@ impl Scope {
             Capture::Group { gid } => Kind::Group(gid),
             Capture::Everyone => Kind::Everyone,
         };
-        let only = (who.grant == Grant::Own && kind != Kind::User(who.uid)).then_some(who.uid);
+        let only = match who.grant {
+            Grant::Own if kind != Kind::User(who.uid) => Only::Owner(who.uid),
+            Grant::Own | Grant::All => Only::Anybody,
+        };
         Some(Self { kind, only })
     }
 
@@ -58,8 +67,8 @@ impl Scope {
             Kind::Everyone => "everyone".into(),
         };
         match self.only {
-            Some(uid) => format!("{name}_of_{uid}"),
-            None => name,
+            Only::Owner(uid) => format!("{name}_of_{uid}"),
+            Only::Anybody => name,
         }
     }
 
@@ -70,7 +79,11 @@ impl Scope {
             Kind::Group(gid) => Some(Match::Group(gid)),
             Kind::Everyone => None,
         };
-        self.only.map(Match::User).into_iter().chain(kind).collect()
+        let owner = match self.only {
+            Only::Owner(uid) => Some(Match::User(uid)),
+            Only::Anybody => None,
+        };
+        owner.into_iter().chain(kind).collect()
     }
 }
 

@@ -118,6 +118,7 @@ impl Display for Match {
             Self::Ports(ports) => write!(f, "tcp dport {}", Span(*ports)),
             Self::UdpPorts(ports) => write!(f, "udp dport {}", Span(*ports)),
             Self::UdpFlow(from, to) => write!(f, "udp sport {from} udp dport {to}"),
+            Self::Icmpv6(first, last) if first == last => write!(f, "icmpv6 type {first}"),
             Self::Icmpv6(first, last) => write!(f, "icmpv6 type {first}-{last}"),
             Self::Destination(family, set) => write!(f, "{} daddr @{set}", family.header()),
             Self::Endpoint(family, set) => write!(f, "{} daddr . tcp dport @{set}", family.header()),

@@ -1,0 +1,132 @@
+//! What the documentation says, as naively as it can be written.
+
+use std::cmp::Reverse;
+
+use ropeway_helper::rules::{SessionBlock, SessionPlan};
+use ropeway_helper_api::{Capture, DIRECT_MARK, Grant, Route};
+
+use crate::simulate::{Outcome, Packet, Protocol};
+
+/// The narrowest scope whose sessions want the packet; in it, first the question's name server, then the most
+/// specific route.
+pub fn redirected(sessions: &[&SessionPlan], packet: &Packet) -> Outcome {
+    let exempt = |s: &&SessionPlan| {
+        let endpoint = packet.protocol == Protocol::Tcp
+            && s.plan.endpoints.contains(&(packet.address, packet.port).into());
+        let direct = s.direct_cgroup == Some(packet.cgroup);
+        (endpoint || direct) && (s.grant == Grant::All || s.uid == packet.uid)
+    };
+    if packet.mark == DIRECT_MARK || sessions.iter().any(exempt) {
+        return Outcome::Passes;
+    }
+    let mut wanting: Vec<_> = sessions.iter().filter(|session| wants(session, packet)).collect();
+    wanting.sort_by_key(|session| rank(session));
+    let scopes = wanting.chunk_by(|a, b| rank(a) == rank(b));
+    let ports =
+        scopes.map(|scope| by_name(scope, packet).or_else(|| by_route(scope, packet))).find_map(|p| p);
+    ports.map_or(Outcome::Passes, Outcome::Redirected)
+}
+
+/// Whether the packet's sender is meant.
+fn wants(session: &SessionPlan, packet: &Packet) -> bool {
+    let captured = match session.plan.capture {
+        Capture::Everyone => true,
+        Capture::User { uid } => uid == packet.uid,
+        Capture::Group { gid } => gid == packet.gid,
+        Capture::Cgroup => session.captured_cgroup == Some(packet.cgroup),
+    };
+    captured && (session.grant == Grant::All || session.uid == packet.uid)
+}
+
+/// Cgroup, user, group, everyone; what is for its owner alone is the narrower one.
+fn rank(session: &SessionPlan) -> (u8, Reverse<u32>, Reverse<bool>) {
+    let level = session.captured_cgroup.map_or(0, |cgroup| cgroup.level);
+    let own = session.grant == Grant::Own;
+    match session.plan.capture {
+        Capture::Cgroup => (0, Reverse(level), Reverse(own)),
+        Capture::User { uid } => (1, Reverse(0), Reverse(own && uid != session.uid)),
+        Capture::Group { .. } => (2, Reverse(0), Reverse(own)),
+        Capture::Everyone => (3, Reverse(0), Reverse(own)),
+    }
+}
+
+fn by_name(scope: &[&&SessionPlan], packet: &Packet) -> Option<u16> {
+    if packet.port != 53 || packet.protocol == Protocol::Icmpv6 {
+        return None;
+    }
+    let v4 = packet.address.is_ipv4();
+    let asked = |named: bool| {
+        scope.iter().find_map(|session| {
+            let dns = session.plan.dns.as_ref().filter(|dns| dns.servers.is_empty() != named)?;
+            let port = if v4 { dns.v4 } else { dns.v6 }?;
+            let listeners = if v4 { session.plan.listeners.v4 } else { session.plan.listeners.v6 };
+            let to = if packet.protocol == Protocol::Udp { port } else { listeners?.first };
+            (!named || dns.servers.contains(&packet.address)).then_some(to)
+        })
+    };
+    asked(true).or_else(|| asked(false))
+}
+
+fn by_route(scope: &[&&SessionPlan], packet: &Packet) -> Option<u16> {
+    if packet.local || packet.protocol != Protocol::Tcp {
+        return None;
+    }
+    let mut best = None;
+    for (index, session) in scope.iter().enumerate() {
+        let included = session.plan.include.iter().map(|route| (route, Some(index)));
+        for (route, target) in included.chain(session.plan.exclude.iter().map(|route| (route, None))) {
+            if let Some((width, length)) = specific(route, packet) {
+                let candidate = (width, length, target); // None, an exclusion, is the smallest
+                best = Some(best.map_or(candidate, |other| candidate.min(other)));
+            }
+        }
+    }
+    let listeners = &scope[best?.2?].plan.listeners;
+    Some(if packet.address.is_ipv4() { listeners.v4? } else { listeners.v6? }.first)
+}
+
+/// How narrow a route of this packet is, smaller is narrower; None when it is not one.
+fn specific(route: &Route, packet: &Packet) -> Option<(u16, u8)> {
+    let meant = route.net.contains(&packet.address)
+        && (route.ports.is_all()
+            || packet.protocol != Protocol::Icmpv6 && route.ports.range().contains(&packet.port));
+    meant.then(|| (route.ports.last - route.ports.first, 128 - route.net.prefix_len()))
+}
+
+/// One block that wants it closed is enough.
+pub fn closed(blocks: &[&SessionBlock], packet: &Packet) -> Outcome {
+    let exempt = |b: &&SessionBlock| {
+        let endpoint = packet.protocol == Protocol::Tcp
+            && b.block.endpoints.contains(&(packet.address, packet.port).into());
+        let direct = b.direct_cgroup == Some(packet.cgroup);
+        (endpoint || direct) && (b.grant == Grant::All || b.uid == packet.uid)
+    };
+    let needed = packet.protocol == Protocol::Icmpv6 && matches!(packet.port, 130..=137 | 143);
+    if packet.local || packet.reply || packet.mark == DIRECT_MARK || needed || blocks.iter().any(exempt) {
+        return Outcome::Passes;
+    }
+    match (blocks.iter().any(|block| closes(block, packet)), packet.protocol) {
+        (false, _) => Outcome::Passes,
+        (true, Protocol::Tcp) => Outcome::Reset,
+        (true, _) => Outcome::Prohibited,
+    }
+}
+
+fn closes(block: &SessionBlock, packet: &Packet) -> bool {
+    let meant = match block.block.capture {
+        Capture::User { uid } => uid == packet.uid,
+        Capture::Group { gid } => gid == packet.gid,
+        _ => true,
+    };
+    if !meant || block.grant == Grant::Own && block.uid != packet.uid {
+        return false;
+    }
+    if packet.port == 53 && packet.protocol != Protocol::Icmpv6 {
+        return block.block.dns;
+    }
+    let narrowest = |routes: &[Route]| routes.iter().filter_map(|route| specific(route, packet)).min();
+    match (narrowest(&block.block.include), narrowest(&block.block.exclude)) {
+        (Some(closed), Some(open)) => closed < open,
+        (closed, _) => closed.is_some(),
+    }
+}
