@@ -85,7 +85,7 @@ impl System {
     pub fn command_of(&self, user: User, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.arg("--target").arg(self.init.to_string());
-        command.args(["--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net", "--wd=/", "setpriv"]);
+        command.args(["--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net", "--wdns=/", "setpriv"]);
         command.args([
             "--reuid",
             user.name,

@@ -37,7 +37,7 @@ pub struct Terminal {
 
 impl Terminal {
     /// Starts it; the terminal is also its standard input and output.
-    pub fn start(mut command: Command) -> Result<Self> {
+    pub fn start(command: &mut Command) -> Result<Self> {
         let pair = openpty(None, None)?;
         let end = || pair.slave.try_clone();
         command.stdin(end()?).stdout(end()?).stderr(end()?);

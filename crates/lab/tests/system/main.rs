@@ -1,4 +1,89 @@
 //! The helper as a service of a real system: systemd, the system bus and polkit boot in namespaces of their own, and
 //! ordinary users call it. Tests need root, and are skipped with a line that says so elsewhere.
+//!
+//! `consent`: who is asked what, and who may. `service`: its life under systemd. `activation`: the bus alone.
+//! `removal`: from the app's set-up to nothing. `unit`: its files.
 
+mod activation;
+mod consent;
+mod removal;
+mod service;
 mod unit;
+
+use ropeway_helper_api::{
+    Capture, EPOCH, Grant, ListenerPorts, Method, Plan, Ports, REVISION, Reply, Request, SessionId, bus,
+};
+use ropeway_lab::system::{Answer, Caller, Order, System, Terminal, User, neighbour};
+
+/// A terminal in which polkit asks that person when that process wants something.
+fn agent_for(system: &System, person: User, process: u32) -> Terminal {
+    let mut agent = system.command_of(person, "sh");
+    // it closes that descriptor when polkit knows it
+    let line = format!("pkttyagent --process {process} --notify-fd 3 3>&1 >/dev/tty | {{ cat; echo ready; }}");
+    let agent = Terminal::start(agent.args(["-c", &line])).expect("pkttyagent runs");
+    agent.wait_for("ready").expect("polkit knows it");
+    agent
+}
+
+/// Opens a connection and greets.
+#[track_caller]
+fn connect(caller: &mut Caller) -> Reply {
+    assert_eq!(caller.does(&Order::Open), Answer::Done);
+    ask(caller, Request::Hello { epoch: EPOCH, revision: REVISION, version: "test".into() })
+}
+
+#[track_caller]
+fn ask(caller: &mut Caller, request: Request) -> Reply {
+    match caller.does(&Order::Ask(request)) {
+        Answer::Reply(reply) => reply,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Has the neighbour's networks captured, as far as the grant goes.
+#[track_caller]
+fn load(caller: &mut Caller, user: User, grant: Grant) {
+    let Answer::Port(port) = caller.does(&Order::Listen) else { panic!("no listener") };
+    let capture = match grant {
+        Grant::Own => Capture::User { uid: user.uid },
+        Grant::All => Capture::Everyone,
+    };
+    let plan = plan(port, capture);
+    let reply = ask(caller, Request::Load { session: SessionId(1), plan });
+    assert_eq!(reply, Reply::Loaded { method: Method::Nft, overlaps: vec![] });
+}
+
+fn plan(port: u16, capture: Capture) -> Plan {
+    let port = Some(Ports { first: port, last: port });
+    let net = |net: &str| net.parse::<ipnet::IpNet>().expect("a network").into();
+    Plan {
+        include: vec![net("10.20.0.0/16"), net("fd20::/48")],
+        exclude: vec![],
+        listeners: ListenerPorts { v4: port, v6: port },
+        capture,
+        endpoints: vec![],
+        direct_cgroup: false,
+        dns: None,
+        forwarded: vec![],
+        method: None,
+    }
+}
+
+/// Whether connections of this program to the neighbour arrive at the listener, over both families alike.
+#[track_caller]
+fn is_captured(caller: &mut Caller) -> bool {
+    let both = [false, true].map(|v6| caller.does(&Order::Reach(neighbour(v6))));
+    match &both {
+        [Answer::Captured(v4), Answer::Captured(v6)] if v4 == v6 => *v4,
+        _ => panic!("{both:?}"),
+    }
+}
+
+fn failed(error: &str) -> Answer {
+    Answer::Failed(error.into())
+}
+
+/// What calls of a user without a grant come to.
+fn not_granted() -> Answer {
+    failed(bus::ERROR_NOT_GRANTED)
+}
