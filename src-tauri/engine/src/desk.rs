@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use nix::unistd::getuid;
 use ropeway_helper_api::SessionId;
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     hub::Hub,
     profile,
     session::{
+        closed::Closed,
         tunnel::Tunnel,
         up::{Context, Tools},
     },
@@ -44,8 +46,8 @@ impl Desk {
 
     pub fn connect(&self, id: &ProfileId) -> Result<(), Failure> {
         let state = self.state();
-        let context = self.context(state.startable(id)?);
-        state.tunnels.get(id).into_iter().for_each(|tunnel| tunnel.connect(context.clone()));
+        let (profile, tunnel) = state.startable(id)?;
+        tunnel.connect(self.context(profile, tunnel.session()));
         Ok(())
     }
 
@@ -66,12 +68,10 @@ impl Desk {
     pub async fn toggle(&self, id: &ProfileId) -> Result<(), Failure> {
         let done = {
             let state = self.state();
-            let context = self.context(state.startable(id)?);
-            state.tunnels.get(id).map(|tunnel| tunnel.toggle(context))
+            let (profile, tunnel) = state.startable(id)?;
+            tunnel.toggle(self.context(profile, tunnel.session()))
         };
-        if let Some(done) = done {
-            done.await;
-        }
+        done.await;
         Ok(())
     }
 
@@ -100,7 +100,9 @@ impl Desk {
         let old = std::mem::take(&mut state.profiles);
         for profile in &profiles {
             match state.tunnels.get(&profile.id) {
-                Some(tunnel) if !old.contains(profile) => tunnel.change(self.context(profile)),
+                Some(tunnel) if !old.contains(profile) => {
+                    tunnel.change(self.context(profile, tunnel.session()));
+                }
                 Some(_) => {}
                 None => drop(state.tunnels.insert(profile.id.clone(), self.tunnel(profile))),
             }
@@ -120,16 +122,21 @@ impl Desk {
     }
 
     fn tunnel(&self, profile: &Profile) -> Tunnel {
-        Tunnel::new(self.context(profile), self.hub.clone())
+        let session = SessionId(self.numbers.fetch_add(1, Relaxed));
+        Tunnel::new(self.context(profile, session), self.hub.clone())
     }
 
-    fn context(&self, profile: &Profile) -> Arc<Context> {
+    fn context(&self, profile: &Profile, session: SessionId) -> Arc<Context> {
         let problems = profile::parse(profile).err();
+        let parsed = profile::understood(profile);
+        self.tools.names.set(session, &profile.name);
         Arc::new(Context {
             profile: profile.id.clone(),
-            parsed: Arc::new(profile::understood(profile)),
+            name: profile.name.clone(),
+            closed: Closed::of(&profile.id, &parsed, parsed.capture.of(getuid())),
+            parsed: Arc::new(parsed),
             invalid: problems.map(|problems| profile::invalid(profile, &problems)),
-            session: SessionId(self.numbers.fetch_add(1, Relaxed)),
+            session,
             tools: self.tools.clone(),
         })
     }
@@ -140,11 +147,12 @@ impl Desk {
 }
 
 impl State {
-    fn startable(&self, id: &ProfileId) -> Result<&Profile, Failure> {
+    fn startable(&self, id: &ProfileId) -> Result<(&Profile, &Tunnel), Failure> {
         if self.closed {
             return Err(Failure::new(Code::Internal, "Ropeway", "it is closing"));
         }
-        self.profiles.iter().find(|profile| profile.id == *id).ok_or_else(|| missing(id))
+        let profile = self.profiles.iter().find(|profile| profile.id == *id);
+        profile.zip(self.tunnels.get(id)).ok_or_else(|| missing(id))
     }
 
     fn profiles(&self) -> Event {
@@ -160,7 +168,7 @@ impl State {
 }
 
 fn is_on(tunnel: &Tunnel) -> bool {
-    tunnel.status(|status| !matches!(status.phase, Phase::Off | Phase::Error))
+    tunnel.status(|status| status.blocking || !matches!(status.phase, Phase::Off | Phase::Error))
 }
 
 fn missing(id: &ProfileId) -> Failure {

@@ -14,7 +14,7 @@ use crate::{
     live::{Feed, Table},
     profile::{self, Store},
     runtime::Runtime,
-    session::up::Tools,
+    session::{conflicts::Names, up::Tools},
     setup::Setup,
     setup_helper::Caretaker,
     sys::descriptors,
@@ -52,6 +52,7 @@ impl Engine {
             table: table.clone(),
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
+            names: Names::default(),
             runtime: runtime.folder().to_owned(),
         };
         let inner = Inner {

@@ -59,7 +59,8 @@ impl Rules {
     }
 }
 
-fn routes(subnets: &[(String, Subnet)]) -> impl Iterator<Item = Route> + '_ {
+/// All routes of these networks.
+pub fn routes(subnets: &[(String, Subnet)]) -> impl Iterator<Item = Route> + '_ {
     subnets.iter().flat_map(|(_, subnet)| subnet.routes())
 }
 

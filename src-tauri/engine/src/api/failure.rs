@@ -84,6 +84,9 @@ pub enum Code {
     HelperGone,
     #[serde(rename = "E-FIREWALL")]
     Firewall,
+    /// Traffic cannot be held here without holding our own login, too.
+    #[serde(rename = "E-CANNOT-HOLD")]
+    CannotHold,
     /// No port, no descriptors, no memory on this computer.
     #[serde(rename = "E-RESOURCES")]
     Resources,
@@ -131,6 +134,7 @@ impl Code {
         Self::Unsupported,
         Self::HelperGone,
         Self::Firewall,
+        Self::CannotHold,
         Self::Resources,
         Self::ProfileMissing,
         Self::ProfileInvalid,

@@ -12,6 +12,7 @@ use crate::{
     helper::Helper,
     hub::Subscription,
     live::Table,
+    session::conflicts::Names,
 };
 
 /// Long enough for any machine; nothing here takes a second.
@@ -31,6 +32,7 @@ fn set_up() -> Setting {
         table: Arc::new(Table::default()),
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
+        names: Names::default(),
         runtime: runtime.path().to_owned(),
     };
     let (events, _) = hub.subscribe(Interest::default());

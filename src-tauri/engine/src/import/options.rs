@@ -8,6 +8,8 @@ pub enum Fate {
     Remote,
     Exclude,
     SshCommand,
+    /// Whose programs alone: the word in front of the name in a profile.
+    Capture(&'static str),
     /// Not in Ropeway yet; the words say what is missing, "Looking for …".
     NotYet(&'static str),
     /// Has no place in a profile; the words say why.
@@ -41,7 +43,7 @@ pub enum Argument {
     Subnet(Word),
 }
 
-use Fate::{Exclude, Needless, NotYet, Remote, SshCommand};
+use Fate::{Capture, Exclude, Needless, NotYet, Remote, SshCommand};
 
 const AS_SERVICE: &str = "Ropeway stays in the background by itself.";
 const FOR_TESTS: &str = "It is only for sshuttle's own use.";
@@ -65,8 +67,8 @@ const OPTIONS: &[Opt] = &[
     value('s', "subnets", NotYet("Reading networks from a file; add them by hand")),
     long_value("seed-hosts", NotYet("Looking for host names on the server")),
     long_flag("disable-ipv6", NotYet("Switching IPv6 off; only the networks in the list go through")),
-    long_value("user", NotYet("Taking one user's traffic only: everybody's goes through")),
-    long_value("group", NotYet("Taking one group's traffic only: everybody's goes through")),
+    long_value("user", Capture("user")),
+    long_value("group", Capture("group")),
     value('t', "tmark", NotYet("Choosing a traffic mark")),
     long_value("namespace", NotYet("Working in another network namespace")),
     long_value("namespace-pid", NotYet("Working in another network namespace")),

@@ -174,6 +174,7 @@ impl Draft {
             Fate::Remote => self.remote(value),
             Fate::Exclude => self.subnet(Side::Direct, value),
             Fate::SshCommand => self.ssh_command(value),
+            Fate::Capture(kind) => self.capture(kind, about, value),
             Fate::NotYet(what) => {
                 self.note(NoteKind::Dropped, about, format!("Not carried over yet. {what}."));
             }
@@ -205,6 +206,21 @@ impl Draft {
         if value.text.trim() != "ssh" {
             self.profile.ssh_command.clone_from(&value.text);
         }
+    }
+
+    /// sshuttle takes only what matches both; a profile has one.
+    fn capture(&mut self, kind: &str, about: String, value: &Word) {
+        self.expanded(value);
+        if !self.profile.capture.is_empty() {
+            let text = format!(
+                "A profile takes one user's or one group's programs; {} stays.",
+                self.profile.capture
+            );
+            return self.note(NoteKind::Dropped, about, text);
+        }
+        self.profile.capture = format!("{kind}:{}", value.text);
+        let text = format!("Only programs of the {kind} {} go through; nothing else does.", value.text);
+        self.note(NoteKind::Kept, about, text);
     }
 
     fn subnet(&mut self, side: Side, word: &Word) {

@@ -261,6 +261,19 @@ fn any_profile() -> impl Strategy<Value = Profile> {
     )
 }
 
+#[test]
+fn one_users_or_one_groups_programs_are_kept() {
+    let imported = only("sshuttle --user root -r host 10/8");
+    assert_eq!(imported.profile.capture, "user:root");
+    assert_eq!(imported.checked.problems, []);
+    assert!(imported.notes.iter().any(|it| it.kind == NoteKind::Kept && it.about == "--user root"));
+    let both = only("sshuttle --group=root --user 1000 -r host 10/8");
+    assert_eq!(both.profile.capture, "group:root");
+    assert!(both.notes.iter().any(|it| it.kind == NoteKind::Dropped && it.about == "--user 1000"));
+    let stranger = only("sshuttle --user no-such-user -r host 10/8");
+    assert_eq!(stranger.checked.problems.len(), 1, "the editor asks who is meant");
+}
+
 proptest! {
     #![proptest_config(crate::testing::rounds(128))]
 

@@ -4,9 +4,9 @@ use std::{collections::HashMap, env, path::Path};
 
 use ropeway_helper_api::Route;
 
-use super::{Parsed, Server};
+use super::{Capture, Parsed, Server};
 use crate::{
-    api::{Checked, Expansion, Field, Problem, Profile},
+    api::{Checked, Expansion, Field, Problem, Profile, WhileDown},
     spelling::Mistake,
     subnet::{self, Subnet},
 };
@@ -22,6 +22,7 @@ pub fn examine(profile: &Profile) -> (Parsed, Checked) {
     let ssh_command = ssh_command(&profile.ssh_command, &mut found);
     let include = subnets(Field::Subnets, &profile.subnets, &mut found);
     let exclude = subnets(Field::Excludes, &profile.excludes, &mut found);
+    let capture = capture(&profile.capture, profile.while_down, &mut found);
     if profile.subnets.is_empty() {
         found.problems.push(problem(
             Field::Subnets,
@@ -31,7 +32,8 @@ pub fn examine(profile: &Profile) -> (Parsed, Checked) {
     let mut seen = HashMap::new();
     repetitions(Field::Subnets, &include, &mut seen, &mut found);
     repetitions(Field::Excludes, &exclude, &mut seen, &mut found);
-    (Parsed { server, ssh_command, include: meant(include), exclude: meant(exclude) }, found)
+    let (include, exclude) = (meant(include), meant(exclude));
+    (Parsed { server, ssh_command, include, exclude, capture, while_down: profile.while_down }, found)
 }
 
 /// A network with its place in the list.
@@ -97,6 +99,21 @@ fn from_home(word: String, home: Option<&Path>) -> String {
         (Some(path), Some(home)) => format!("{home}/{path}"),
         _ => word,
     }
+}
+
+fn capture(text: &str, while_down: WhileDown, found: &mut Checked) -> Capture {
+    let capture = Capture::parse(text).unwrap_or_else(|mistake| {
+        found.problems.push(at(Field::Capture, None, mistake));
+        Capture::default()
+    });
+    // what is held outlives the programs, and with them their cgroup
+    if matches!(capture, Capture::Cgroup(_)) && while_down != WhileDown::Open {
+        found.problems.push(problem(
+            Field::Capture,
+            "While the tunnel is down, a user's, a group's or everyone's traffic can be held, not a cgroup's.",
+        ));
+    }
+    capture
 }
 
 fn subnets(field: Field, texts: &[String], found: &mut Checked) -> Vec<Entry> {

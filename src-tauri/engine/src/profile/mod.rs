@@ -1,8 +1,9 @@
 //! Saved profiles: what a typed one means ([`parse`], [`check`]; pure) and where they are kept ([`Store`]).
 //!
-//! Nothing here connects or asks the network. The types that people and faces see are in [`crate::api`];
+//! Nothing here connects. The types that people and faces see are in [`crate::api`];
 //! [`Parsed`] is what the engine runs.
 
+mod capture;
 mod check;
 pub(crate) mod file;
 mod id;
@@ -10,10 +11,11 @@ mod server;
 mod store;
 
 use crate::{
-    api::{Checked, Code, Failure, Field, Problem, Profile},
+    api::{Checked, Code, Failure, Field, Problem, Profile, WhileDown},
     subnet::Subnet,
 };
 
+pub use capture::Capture;
 pub use server::Server;
 pub use store::{BUILT_IN, Store};
 
@@ -27,6 +29,8 @@ pub struct Parsed {
     /// As typed, and what it means.
     pub include: Vec<(String, Subnet)>,
     pub exclude: Vec<(String, Subnet)>,
+    pub capture: Capture,
+    pub while_down: WhileDown,
 }
 
 /// What the profile means, or everything that is wrong with it.

@@ -18,8 +18,12 @@ pub enum Input {
     Up,
     /// The rules are gone, the login lives; the attempt goes on and puts them back.
     RulesLost(Failure),
-    /// The attempt has ended, and everything it had made is gone.
+    /// What the profile wants closed is closed now, whatever becomes of the tunnel.
+    Closed,
+    /// The attempt has ended, and everything it had made is gone, but what is closed.
     Ended(Result<(), Failure>),
+    /// What was closed is open again; or not, and then it stays closed.
+    Opened(Result<(), Failure>),
     /// The pause is over.
     RetryDue,
 }
@@ -35,6 +39,8 @@ pub enum Effect {
     Wait(Duration),
     /// Forget the pause.
     CancelWait,
+    /// Open what is closed; `Opened` comes when that is done. Never while an attempt runs.
+    Open,
 }
 
 /// How far an attempt has come.
@@ -67,8 +73,12 @@ pub enum State {
         pause: Duration,
         failure: Failure,
     },
-    /// On the way to off, or (`connect`) to a new start.
+    /// The attempt is on its way out; then comes off, or (`connect`) a new start.
     Stopping {
+        connect: bool,
+    },
+    /// What was closed is being opened; then as above.
+    Opening {
         connect: bool,
     },
     /// Will not go on by itself.
@@ -81,6 +91,8 @@ pub enum State {
 #[derive(Debug)]
 pub struct Machine {
     state: State,
+    /// Fail closed: from the first `Closed` to `Opened`, over every loss and every new start.
+    closed: bool,
 }
 
 impl Stage {
@@ -96,8 +108,10 @@ impl Stage {
 impl State {
     pub fn phase(&self) -> Phase {
         match self {
-            Self::Off | Self::Stopping { connect: false } => Phase::Off,
-            Self::Starting { again: false, .. } | Self::Stopping { connect: true } => Phase::Connecting,
+            Self::Off | Self::Stopping { connect: false } | Self::Opening { connect: false } => Phase::Off,
+            Self::Starting { again: false, .. }
+            | Self::Stopping { connect: true }
+            | Self::Opening { connect: true } => Phase::Connecting,
             Self::Starting { again: true, .. } | Self::Pausing { .. } | Self::Mending { .. } => {
                 Phase::Reconnecting
             }
@@ -112,7 +126,7 @@ impl State {
             Self::Mending { failure } | Self::Pausing { failure, .. } | Self::Failed { failure } => {
                 Some(failure)
             }
-            Self::Off | Self::Up | Self::Stopping { .. } => None,
+            Self::Off | Self::Up | Self::Stopping { .. } | Self::Opening { .. } => None,
         }
     }
 
@@ -126,7 +140,7 @@ impl State {
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { state: State::Off }
+        Self { state: State::Off, closed: false }
     }
 }
 
@@ -135,10 +149,30 @@ impl Machine {
         &self.state
     }
 
+    /// Whether something is kept closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Whether traffic is held because there is no tunnel for it.
+    pub fn is_blocking(&self) -> bool {
+        self.closed && !matches!(self.state.phase(), Phase::Connected | Phase::Off)
+    }
+
     /// `random` spreads the pauses, see [`backoff::pause`].
     pub fn on(&mut self, input: Input, random: u32) -> Vec<Effect> {
-        let (state, effects) = next(std::mem::replace(&mut self.state, State::Off), input, random);
+        match &input {
+            Input::Closed => self.closed = true,
+            Input::Opened(Ok(())) => self.closed = false,
+            _ => {}
+        }
+        let (state, mut effects) = next(std::mem::replace(&mut self.state, State::Off), input, random);
         self.state = state;
+        // nobody is off while something of theirs is closed
+        if self.closed && self.state == State::Off {
+            self.state = State::Opening { connect: false };
+            effects.push(Effect::Open);
+        }
         effects
     }
 }
@@ -166,7 +200,9 @@ fn next(state: State, input: Input, random: u32) -> (State, Vec<Effect>) {
         Input::Reached(stage) => (reached(state, stage), vec![]),
         Input::Up => (up(state), vec![]),
         Input::RulesLost(failure) => (rules_lost(state, failure), vec![]),
+        Input::Closed => (state, vec![]),
         Input::Ended(result) => ended(state, result, random),
+        Input::Opened(result) => opened(state, result),
         Input::RetryDue => retry(state),
     }
 }
@@ -178,6 +214,7 @@ fn connect(state: State) -> (State, Vec<Effect>) {
             (again(attempt, failure), vec![Effect::CancelWait, Effect::Start])
         }
         State::Stopping { .. } => (State::Stopping { connect: true }, vec![]),
+        State::Opening { .. } => (State::Opening { connect: true }, vec![]),
         running => (running, vec![]),
     }
 }
@@ -188,6 +225,7 @@ fn disconnect(state: State) -> (State, Vec<Effect>) {
         State::Off | State::Failed { .. } => (State::Off, vec![]),
         State::Pausing { .. } => (State::Off, vec![Effect::CancelWait]),
         State::Stopping { .. } => (State::Stopping { connect: false }, vec![]),
+        State::Opening { .. } => (State::Opening { connect: false }, vec![]),
         State::Starting { .. } | State::Up | State::Mending { .. } => {
             (State::Stopping { connect: false }, vec![Effect::Cancel])
         }
@@ -233,6 +271,16 @@ fn ended(state: State, result: Result<(), Failure>, random: u32) -> (State, Vec<
     }
     let pause = backoff::pause(attempt, random);
     (State::Pausing { attempt, pause, failure }, vec![Effect::Wait(pause)])
+}
+
+/// What stays closed is told: its owner is not off before it is open.
+fn opened(state: State, result: Result<(), Failure>) -> (State, Vec<Effect>) {
+    match (state, result) {
+        (State::Opening { connect: true }, _) => (first(), vec![Effect::Start]),
+        (State::Opening { connect: false }, Ok(())) => (State::Off, vec![]),
+        (State::Opening { connect: false }, Err(failure)) => (State::Failed { failure }, vec![]),
+        (other, _) => (other, vec![]),
+    }
 }
 
 fn retry(state: State) -> (State, Vec<Effect>) {

@@ -3,6 +3,8 @@
 //! The machine never touches a process or a socket; the task never decides what a failure means.
 
 mod backoff;
+pub mod closed;
+pub mod conflicts;
 mod machine;
 mod picture;
 mod rules;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::{
+    closed,
     machine::{Machine, State},
     up::Context,
 };
 use crate::{
-    api::{Phase, ProfileId, Status},
+    api::{Conflict, Failure, Phase, Status},
     link::Health,
     live,
     profile::{Parsed, Server},
@@ -16,67 +17,65 @@ use crate::{
 
 /// All that the picture shows.
 pub struct Picture<'a> {
-    profile: &'a ProfileId,
-    parsed: &'a Parsed,
-    state: &'a State,
-    health: Health,
-    since: u64,
-    retry: Option<Duration>,
-}
-
-impl<'a> Picture<'a> {
-    pub fn new(
-        context: &'a Context,
-        machine: &'a Machine,
-        health: Health,
-        since: u64,
-        retry: Option<Duration>,
-    ) -> Self {
-        Self {
-            profile: &context.profile,
-            parsed: &context.parsed,
-            state: machine.state(),
-            health,
-            since,
-            retry,
-        }
-    }
+    pub context: &'a Context,
+    pub machine: &'a Machine,
+    pub health: Health,
+    pub since: u64,
+    pub retry: Option<Duration>,
+    pub conflicts: &'a [Conflict],
+    /// What just happened, and is no reason to be anything but connected.
+    pub note: Option<&'a Failure>,
 }
 
 pub fn picture(it: &Picture) -> Status {
-    let phase = it.state.phase();
-    let unverified = phase == Phase::Connected && !it.health.verified;
-    let stage = match it.state {
-        State::Starting { stage, .. } => Some(stage.words()),
-        _ => None,
-    };
-    let seconds = it.retry.map(|left| left.as_secs_f64().ceil() as u64);
-    let failure = it.state.failure().cloned();
-    let words = words::state(phase, stage, it.state.attempt(), seconds, failure.as_ref());
+    let state = it.machine.state();
+    let phase = state.phase();
+    let up = phase == Phase::Connected;
     Status {
-        profile: it.profile.clone(),
+        profile: it.context.profile.clone(),
         phase,
         degraded: false,
-        unverified,
-        blocking: false,
-        words: if unverified { format!("{words} — not verified") } else { words },
+        unverified: up && !it.health.verified,
+        blocking: it.machine.is_blocking(),
+        words: words(it),
         sentence: sentence(it),
         since: it.since,
-        attempt: it.state.attempt(),
+        attempt: state.attempt(),
         next_retry: it.retry.map(|left| (live::now() + left.as_millis() as u64 + 500) / 1000 * 1000),
-        failure,
-        conflicts: vec![],
-        round_trip: it.health.round_trip.filter(|_| phase == Phase::Connected).map(|time| time.0 as u32),
+        failure: state.failure().or(it.note.filter(|_| up)).cloned(),
+        conflicts: if up { it.conflicts.to_vec() } else { vec![] },
+        round_trip: it.health.round_trip.filter(|_| up).map(|time| time.0 as u32),
     }
 }
 
+fn words(it: &Picture) -> String {
+    let state = it.machine.state();
+    let held = it.machine.is_blocking().then(|| closed::words(&it.context.parsed));
+    let more = match (state, held) {
+        (State::Up, _) if !it.health.verified => Some("not verified".to_owned()),
+        // how far the first login has come is what people wait for; from then on it is what they do without
+        (State::Starting { stage, again, .. }, held) => {
+            held.filter(|_| *again).or_else(|| Some(stage.words().to_owned()))
+        }
+        (_, held) => held,
+    };
+    let seconds = it.retry.map(|left| left.as_secs_f64().ceil() as u64);
+    words::state(state.phase(), more.as_deref(), state.attempt(), seconds, state.failure())
+}
+
 fn sentence(it: &Picture) -> String {
-    let (what, way) = (networks(it.parsed), way(it.parsed));
-    match (it.state, it.state.failure()) {
+    let parsed = &it.context.parsed;
+    let (what, way) = (networks(parsed), way(parsed));
+    let usual = match (it.machine.state(), it.machine.state().failure()) {
         (State::Up, _) => format!("Traffic to {what} goes {way}."),
         (_, Some(failure)) => failure.cause.clone(),
         _ => format!("Traffic to {what} would go {way}."),
+    };
+    if !it.machine.is_blocking() {
+        return usual;
     }
+    let held = closed::words(parsed);
+    format!("{usual} Until it is connected, {held}; disconnect to let it go its usual way.")
 }
 
 fn networks(parsed: &Parsed) -> String {

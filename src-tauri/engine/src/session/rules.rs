@@ -1,44 +1,122 @@
 //! Keeps a session's rules in place as long as the attempt lives: a helper that dies takes them with it, so a new
-//! one is started and asked again, under the same login.
+//! one is asked again, under the same login. What is kept closed outlives the helper, and its successor takes it over.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use ropeway_helper_api::Plan;
 use tokio::{sync::mpsc::UnboundedSender, time::sleep};
 
 use super::{
     backoff,
+    closed::Closed,
+    conflicts::conflicts,
     up::{Context, Progress},
 };
 use crate::{
     api::{Code, Failure},
-    helper::Change,
+    helper::{Change, Loaded, Watch},
     sys::cgroup::Cgroup,
 };
 
+/// A helper that was killed is started again by the system, which may refuse for a moment.
+const PATIENCE: u32 = 3;
+
+/// What is to be in force.
+pub struct Wanted<'a> {
+    pub plan: Plan,
+    /// Whose sockets are never captured.
+    pub direct: Option<&'a Cgroup>,
+    /// Whose alone are.
+    pub captured: Option<OwnedFd>,
+}
+
 /// Loads, and mends until it cannot: returns why.
-pub async fn keep(
-    context: &Context,
-    plan: Plan,
-    direct: Option<&Cgroup>,
-    tell: &UnboundedSender<Progress>,
-) -> Failure {
+pub async fn keep(context: &Context, wanted: Wanted<'_>, tell: &UnboundedSender<Progress>) -> Failure {
     let mut tries = 0;
     loop {
-        let copy = direct.and_then(|cgroup| cgroup.handle().try_clone_to_owned().ok());
-        let fds = copy.into_iter().collect();
-        let lost = match context.tools.helper.load(context.session, plan.clone(), fds).await {
-            Ok(mut loaded) => {
+        let lost = match load(context, &wanted).await {
+            Ok(Loaded { overlaps, watch }) => {
                 tries = 0;
-                let _ = tell.send(Progress::Up);
-                while loaded.watch.next().await == Change::Mended {}
-                context.tools.helper.give_up(context.session).await;
-                Failure::new(Code::HelperGone, "this computer", "the helper ended")
+                let conflicts = conflicts(&overlaps, &context.parsed, &context.tools.names);
+                let _ = tell.send(Progress::Up(conflicts));
+                lost(context, watch, tell).await
             }
-            // at the start somebody is watching and gets the answer
-            Err(failure) if tries == 0 || failure.code == Code::HelperMissing => return failure,
+            Err(failure) if is_final(failure.code, tries) => return failure,
             Err(failure) => failure,
         };
         tries += 1;
         let _ = tell.send(Progress::RulesLost(lost));
         sleep(backoff::pause(tries, context.random())).await;
+    }
+}
+
+/// Closes before a login, so that nothing leaves while there is no tunnel.
+pub async fn close(context: &Context, closed: &Closed, direct: &Cgroup) -> Result<(), Failure> {
+    context.tools.helper.block(context.session, closed.down.clone(), copy(direct.handle())).await
+}
+
+/// Takes the rules away; what is closed stays so. When the tunnel was lost (with the cgroup of its login), all of it.
+pub async fn hold(context: &Context, closed: &Closed, lost: Option<&Cgroup>) {
+    if let Some(direct) = lost.filter(|_| closed.down != closed.up)
+        && let Err(failure) = close(context, closed, direct).await
+    {
+        tracing::warn!(detail = failure.detail, "only the profile's own networks stay closed");
+    }
+    context.tools.helper.hold(context.session).await;
+}
+
+async fn load(context: &Context, wanted: &Wanted<'_>) -> Result<Loaded, Failure> {
+    let (helper, session) = (&context.tools.helper, context.session);
+    let closing = context.closed.as_ref().zip(wanted.direct);
+    if let Some((closed, direct)) = closing.filter(|_| !helper.keeps_closed(session)) {
+        close(context, closed, direct).await?;
+    }
+    let handles = wanted.direct.map(Cgroup::handle).into_iter();
+    let fds =
+        handles.chain(wanted.captured.as_ref().map(std::os::fd::AsFd::as_fd)).filter_map(copy).collect();
+    let loaded = helper.load(session, wanted.plan.clone(), fds).await?;
+    if let Some((closed, direct)) = closing.filter(|(closed, _)| closed.up != closed.down) {
+        helper.block(session, closed.up.clone(), copy(direct.handle())).await?;
+    }
+    Ok(loaded)
+}
+
+/// Until the rules are gone: how they went.
+async fn lost(context: &Context, mut watch: Watch, tell: &UnboundedSender<Progress>) -> Failure {
+    let how = loop {
+        match watch.next().await {
+            Change::Mended => drop(tell.send(Progress::Mended)),
+            Change::Removed => break "another program removed them",
+            Change::Gone => break "the helper ended",
+        }
+    };
+    context.tools.helper.give_up(context.session).await;
+    Failure::new(Code::HelperGone, "this computer", how)
+}
+
+/// At the start somebody is watching and gets the answer; later only what a person must change ends it.
+fn is_final(code: Code, tries: u32) -> bool {
+    match code {
+        _ if tries == 0 => true,
+        Code::HelperMissing => tries >= PATIENCE,
+        Code::NotGranted | Code::HelperOld => true,
+        _ => false,
+    }
+}
+
+/// Descriptors go away with the message.
+fn copy(handle: BorrowedFd) -> Option<OwnedFd> {
+    handle.try_clone_to_owned().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_that_is_just_being_started_again_is_waited_for() {
+        assert!(is_final(Code::HelperMissing, 0));
+        assert!(!is_final(Code::HelperMissing, 1) && is_final(Code::HelperMissing, PATIENCE));
+        assert!(is_final(Code::NotGranted, 1) && !is_final(Code::HelperBusy, 100));
     }
 }

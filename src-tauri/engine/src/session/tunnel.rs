@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use ropeway_helper_api::SessionId;
 use tokio::{
     sync::{
         Notify,
@@ -21,7 +22,7 @@ use super::{
     up::{self, Context, Progress},
 };
 use crate::{
-    api::{Code, Event, Failure, Phase, Status},
+    api::{Code, Conflict, Event, Failure, Phase, Status},
     hub::Hub,
     link::Health,
     live,
@@ -30,8 +31,12 @@ use crate::{
 /// The countdown in the words changes this often.
 const COUNTDOWN: Duration = Duration::from_secs(1);
 
+/// How long something is told that was mended at once: a notification can be read, and it is not there for ever.
+const NOTE: Duration = Duration::from_secs(10);
+
 /// A handle; the task ends when it is dropped and everything is down.
 pub struct Tunnel {
+    session: SessionId,
     asks: UnboundedSender<Ask>,
     status: Arc<Mutex<Status>>,
 }
@@ -47,10 +52,16 @@ impl Tunnel {
     /// Off, until asked.
     pub fn new(context: Arc<Context>, hub: Arc<Hub>) -> Self {
         let (asks, receiver) = unbounded_channel();
+        let session = context.session;
         let mut task = Task::new(context, hub);
         let status = task.status.clone();
         tokio::spawn(async move { task.run(receiver).await });
-        Self { asks, status }
+        Self { session, asks, status }
+    }
+
+    /// What the helper knows it by.
+    pub fn session(&self) -> SessionId {
+        self.session
     }
 
     /// While `look` looks, no newer state is told to anybody.
@@ -93,8 +104,13 @@ struct Task {
     /// What the next start uses: the profile may have been edited while the tunnel was up.
     next: Arc<Context>,
     attempt: Option<Attempt>,
+    /// What was closed is being opened.
+    opening: Option<JoinHandle<Result<(), Failure>>>,
     retry: Option<Instant>,
     health: Health,
+    conflicts: Vec<Conflict>,
+    /// Something to tell beside the state, and until when.
+    note: Option<(Failure, Instant)>,
     since: u64,
     waiting: Vec<oneshot::Sender<()>>,
     status: Arc<Mutex<Status>>,
@@ -112,24 +128,37 @@ enum Wake {
     Ask(Option<Ask>),
     Progress(Progress),
     Ended(Result<(), Failure>),
+    Opened(Result<(), Failure>),
     Retry,
     Second,
+    NoteOver,
 }
 
 impl Task {
     fn new(context: Arc<Context>, hub: Arc<Hub>) -> Self {
         let (machine, health, since) = (Machine::default(), Health::default(), live::now());
-        let status = Arc::new(Mutex::new(picture(&Picture::new(&context, &machine, health, since, None))));
+        let status = picture(&Picture {
+            context: &context,
+            machine: &machine,
+            health,
+            since,
+            retry: None,
+            conflicts: &[],
+            note: None,
+        });
         Self {
             machine,
             next: context.clone(),
             context,
             attempt: None,
+            opening: None,
             retry: None,
             health,
+            conflicts: vec![],
+            note: None,
             since,
             waiting: vec![],
-            status,
+            status: Arc::new(Mutex::new(status)),
             hub,
         }
     }
@@ -139,12 +168,14 @@ impl Task {
         let mut seconds = interval(COUNTDOWN);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            let retry = self.retry;
+            let (retry, note) = (self.retry, self.note.as_ref().map(|(_, until)| *until));
             let wake = tokio::select! {
                 ask = asks.recv() => Wake::Ask(ask),
                 wake = next_of(&mut self.attempt), if self.attempt.is_some() => wake,
+                opened = end_of(&mut self.opening), if self.opening.is_some() => Wake::Opened(opened),
                 () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Wake::Retry,
                 _ = seconds.tick(), if retry.is_some() => Wake::Second,
+                () = sleep_until(note.unwrap_or_else(Instant::now)), if note.is_some() => Wake::NoteOver,
             };
             if matches!(wake, Wake::Ask(None)) {
                 return self.wind_up().await;
@@ -157,16 +188,35 @@ impl Task {
     fn on(&mut self, wake: Wake) {
         match wake {
             Wake::Ask(Some(ask)) => self.obey(ask),
-            Wake::Progress(Progress::Reached(stage)) => self.feed(Input::Reached(stage)),
-            Wake::Progress(Progress::Up) => self.feed(Input::Up),
-            Wake::Progress(Progress::RulesLost(failure)) => self.feed(Input::RulesLost(failure)),
-            Wake::Progress(Progress::Health(health)) => self.health = health,
+            Wake::Progress(progress) => self.note_progress(progress),
             Wake::Ended(result) => self.ended(result),
+            Wake::Opened(result) => {
+                self.opening = None;
+                self.feed(Input::Opened(result));
+            }
             Wake::Retry => {
                 self.retry = None;
-                self.feed(Input::RetryDue);
+                self.begin(Input::RetryDue);
             }
+            Wake::NoteOver => self.note = None,
             Wake::Second | Wake::Ask(None) => {}
+        }
+    }
+
+    fn note_progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Reached(stage) => self.feed(Input::Reached(stage)),
+            Progress::Closed => self.feed(Input::Closed),
+            Progress::Up(conflicts) => {
+                self.conflicts = conflicts;
+                self.feed(Input::Up);
+            }
+            Progress::RulesLost(failure) => self.feed(Input::RulesLost(failure)),
+            Progress::Mended => {
+                let failure = Failure::new(Code::FirewallGone, "this computer", "");
+                self.note = Some((failure, Instant::now() + NOTE));
+            }
+            Progress::Health(health) => self.health = health,
         }
     }
 
@@ -174,7 +224,7 @@ impl Task {
         match ask {
             Ask::Connect(context) => {
                 self.next = context;
-                self.feed(Input::Connect);
+                self.begin(Input::Connect);
             }
             Ask::Disconnect(done) => {
                 self.waiting.push(done);
@@ -191,20 +241,35 @@ impl Task {
         }
     }
 
-    /// A failure that the old profile had says nothing of the new one.
+    /// What the profile kept closed so far is opened first when it is to keep nothing closed any more.
+    fn begin(&mut self, input: Input) {
+        if self.attempt.is_none() && self.machine.is_closed() && self.next.closed.is_none() {
+            self.feed(Input::Disconnect);
+            self.feed(Input::Connect);
+        } else {
+            self.feed(input);
+        }
+    }
+
+    /// A failure that the old profile had says nothing of the new one; what it keeps closed stays so until somebody
+    /// connects or disconnects.
     fn change(&mut self, context: Arc<Context>) {
         self.next = context;
-        if self.attempt.is_none() && self.retry.is_none() {
+        if self.is_idle() && !self.machine.is_closed() {
             self.context = self.next.clone();
             self.feed(Input::Disconnect);
         }
     }
 
-    /// Everything of the attempt is gone: whoever waited for that hears it, also when the next one begins at once.
+    /// Everything of the attempt is gone: whoever waited for that hears it, also when the next one begins at once; not
+    /// before what was closed is open, where that comes next.
     fn ended(&mut self, result: Result<(), Failure>) {
         self.attempt = None;
-        self.release();
+        self.note = None;
         self.feed(Input::Ended(result));
+        if self.opening.is_none() {
+            self.release();
+        }
     }
 
     fn release(&mut self) {
@@ -222,14 +287,19 @@ impl Task {
                 Effect::Cancel => self.attempt.iter().for_each(|attempt| attempt.cancel.notify_one()),
                 Effect::Wait(pause) => self.retry = Some(Instant::now() + pause),
                 Effect::CancelWait => self.retry = None,
+                Effect::Open => self.open(),
             }
         }
         if self.machine.state().phase() != before {
             self.since = live::now();
         }
-        if self.attempt.is_none() && self.retry.is_none() {
+        if self.is_idle() {
             self.release();
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.attempt.is_none() && self.opening.is_none() && self.retry.is_none()
     }
 
     fn start(&mut self) {
@@ -245,9 +315,21 @@ impl Task {
         self.attempt = Some(Attempt { end, progress, cancel });
     }
 
+    fn open(&mut self) {
+        let context = self.context.clone();
+        self.opening = Some(tokio::spawn(async move { opened(&context).await }));
+    }
+
     fn publish(&self) {
-        let retry = self.retry.map(|at| at.saturating_duration_since(Instant::now()));
-        let now = picture(&Picture::new(&self.context, &self.machine, self.health, self.since, retry));
+        let now = picture(&Picture {
+            context: &self.context,
+            machine: &self.machine,
+            health: self.health,
+            since: self.since,
+            retry: self.retry.map(|at| at.saturating_duration_since(Instant::now())),
+            conflicts: &self.conflicts,
+            note: self.note.as_ref().map(|(failure, _)| failure),
+        });
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if *status != now {
             status.clone_from(&now);
@@ -257,10 +339,33 @@ impl Task {
 
     /// The engine has let go of us.
     async fn wind_up(&mut self) {
-        if let Some(attempt) = self.attempt.take() {
+        if let Some(mut attempt) = self.attempt.take() {
             attempt.cancel.notify_one();
-            let _ = attempt.end.await;
+            let _ = (&mut attempt.end).await;
+            while let Ok(progress) = attempt.progress.try_recv() {
+                self.note_progress(progress);
+            }
         }
+        match self.opening.take() {
+            Some(opening) => drop(opening.await),
+            None if self.machine.is_closed() => drop(opened(&self.context).await),
+            None => {}
+        }
+    }
+}
+
+async fn opened(context: &Context) -> Result<(), Failure> {
+    match &context.closed {
+        Some(closed) => context.tools.helper.lift(context.session, closed.down.clone()).await,
+        None => Ok(()),
+    }
+}
+
+/// Only polled while there is something to open.
+async fn end_of(opening: &mut Option<JoinHandle<Result<(), Failure>>>) -> Result<(), Failure> {
+    match opening {
+        Some(opening) => opening.await.unwrap_or_else(|panic| Err(broken(&panic))),
+        None => std::future::pending().await,
     }
 }
 
@@ -284,7 +389,7 @@ async fn whole_attempt(
     match tokio::spawn(async move { up::attempt(&inner, &tell, &stop).await }).await {
         Ok(result) => result,
         Err(panic) => {
-            context.tools.helper.unload(context.session).await;
+            context.tools.helper.hold(context.session).await;
             Err(broken(&panic))
         }
     }

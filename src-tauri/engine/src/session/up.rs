@@ -4,12 +4,14 @@
 use std::{
     future::pending,
     hash::{BuildHasher, RandomState},
+    os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use ropeway_helper_api::{Capture, SessionId};
+use nix::unistd::getuid;
+use ropeway_helper_api::SessionId;
 use tokio::{
     net::TcpListener,
     sync::{
@@ -20,16 +22,21 @@ use tokio::{
     time::timeout,
 };
 
-use super::{machine::Stage, rules};
+use super::{
+    closed::Closed,
+    conflicts::Names,
+    machine::Stage,
+    rules::{self, Wanted},
+};
 use crate::{
     agents::Agents,
-    api::{Code, Failure, ProfileId},
+    api::{Code, Conflict, Failure, ProfileId},
     helper::Helper,
     link::{End, Health, Link},
     listen::{captured::Service, ports::Listeners},
     live::Table,
     ours::{Adopted, Ours},
-    profile::{Parsed, Server},
+    profile::{Capture, Parsed, Server},
     ssh::{bootstrap::Machine, channel::Channel, login::Login},
     sys::{
         cgroup::{self, Cgroup},
@@ -52,10 +59,14 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// What an attempt works with.
 pub struct Context {
     pub profile: ProfileId,
+    pub name: String,
     /// What of it can be understood.
     pub parsed: Arc<Parsed>,
     /// Why it cannot be used.
     pub invalid: Option<Failure>,
+    /// What is kept closed from the first attempt on, where that is wanted.
+    pub closed: Option<Closed>,
+    /// The tunnel's, over all its attempts.
     pub session: SessionId,
     pub tools: Arc<Tools>,
 }
@@ -66,6 +77,8 @@ pub struct Tools {
     pub table: Arc<Table>,
     pub agents: Arc<Agents>,
     pub ours: Arc<Ours>,
+    /// Of the profiles whose sessions may be in the way of another's.
+    pub names: Names,
     /// 0700; for the masters' sockets.
     pub runtime: PathBuf,
 }
@@ -74,8 +87,12 @@ pub struct Tools {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
     Reached(Stage),
-    Up,
+    Closed,
+    /// But these networks, which go elsewhere.
+    Up(Vec<Conflict>),
     RulesLost(Failure),
+    /// Another program took the rules away, and they are back.
+    Mended,
     Health(Health),
 }
 
@@ -89,21 +106,57 @@ pub async fn attempt(
         return Err(failure.clone());
     }
     let mut parts = Parts::default();
-    let result = tokio::select! {
-        failure = build_up(context, &mut parts, tell) => Err(failure),
-        () = cancel.notified() => Ok(()),
+    let result = match prepare(context, &mut parts, tell).await {
+        Ok(()) => tokio::select! {
+            failure = build_up(context, &mut parts, tell) => Err(failure),
+            () = cancel.notified() => Ok(()),
+        },
+        Err(failure) => Err(failure),
     };
     // the rules go last: without them a program would not hear that its connection is cut
     parts.close_connections().await;
-    context.tools.helper.unload(context.session).await;
+    match &context.closed {
+        Some(closed) => {
+            let lost = parts.cgroup.as_ref().filter(|_| parts.closed && result.is_err());
+            rules::hold(context, closed, lost).await;
+        }
+        None => context.tools.helper.unload(context.session).await,
+    }
     parts.take_down().await;
     result
+}
+
+/// Nobody can cancel this: who is off must know what is closed.
+async fn prepare(
+    context: &Context,
+    parts: &mut Parts,
+    tell: &UnboundedSender<Progress>,
+) -> Result<(), Failure> {
+    match (context.tools.ours.cgroup(), &context.closed) {
+        (Ok(cgroup), None) => parts.cgroup = Some(cgroup),
+        (Ok(cgroup), Some(closed)) => {
+            rules::close(context, closed, parts.cgroup.insert(cgroup)).await?;
+            parts.closed = true;
+            let _ = tell.send(Progress::Closed);
+        }
+        (Err(error), None) => {
+            tracing::info!(%error, "no cgroup of our own; ssh is recognised by its processes");
+        }
+        // where ssh goes is not known beforehand (aliases, jumps, other programs), so no list of addresses could let
+        // it pass
+        (Err(error), Some(_)) => {
+            return Err(Failure::new(Code::CannotHold, "this computer", format!("no cgroup: {error}")));
+        }
+    }
+    Ok(())
 }
 
 /// What must be taken down.
 #[derive(Default)]
 struct Parts {
     cgroup: Option<Cgroup>,
+    /// What must outlive the attempt is in force.
+    closed: bool,
     adopted: Vec<Adopted>,
     login: Option<Login>,
     channel: Option<Channel>,
@@ -164,13 +217,7 @@ async fn sign_in(
     tell: &UnboundedSender<Progress>,
 ) -> Result<(), Failure> {
     let _ = tell.send(Progress::Reached(Stage::SigningIn));
-    let cgroup = match context.tools.ours.cgroup() {
-        Ok(cgroup) => Some(&*parts.cgroup.insert(cgroup)),
-        Err(error) => {
-            tracing::info!(%error, "no cgroup of our own; ssh is recognised by its processes");
-            None
-        }
-    };
+    let cgroup = parts.cgroup.as_ref();
     let folder = cgroup.map(Cgroup::folder);
     let Some(server) = &context.parsed.server else {
         let guard = Login::none(folder)
@@ -247,7 +294,7 @@ async fn carry(
     (listeners, alive): (Listeners, mpsc::Sender<()>),
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
-    let capture = capture();
+    let capture = context.parsed.capture.of(getuid());
     if timeout(FIRST_WORD, link.health().wait_for(|health| health.verified)).await.is_err() {
         return Failure::new(Code::Protocol, context.subject(), "the agent says nothing");
     }
@@ -256,6 +303,11 @@ async fn carry(
     if let Err(error) = plan.validate() {
         return Failure::new(Code::ProfileInvalid, context.subject(), error.to_string());
     }
+    let captured = match captured(context) {
+        Ok(captured) => captured,
+        Err(failure) => return failure,
+    };
+    let wanted = Wanted { plan, direct: cgroup, captured };
     let service = Arc::new(Service {
         destinations: Kernel,
         profile: context.profile.clone(),
@@ -270,16 +322,19 @@ async fn carry(
         users: Users::default(),
     });
     tokio::select! {
-        failure = rules::keep(context, plan, cgroup, tell) => failure,
+        failure = rules::keep(context, wanted, tell) => failure,
         () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = report_health(link, tell) => Failure::new(Code::Internal, context.subject(), "the heartbeat ended"),
     }
 }
 
-/// The least that serves the user: root is asked for by people who mean the whole machine.
-fn capture() -> Capture {
-    let uid = nix::unistd::getuid();
-    if uid.is_root() { Capture::Everyone } else { Capture::User { uid: uid.as_raw() } }
+/// The folder of the cgroup whose programs alone are captured.
+fn captured(context: &Context) -> Result<Option<OwnedFd>, Failure> {
+    let Capture::Cgroup(path) = &context.parsed.capture else { return Ok(None) };
+    cgroup::open(path).map(Some).map_err(|error| {
+        let detail = format!("cgroup:{}: {error}", path.display());
+        Failure::new(Code::ProfileInvalid, &context.name, detail)
+    })
 }
 
 async fn report_health(link: &Link, tell: &UnboundedSender<Progress>) {

@@ -92,6 +92,10 @@ pub mod cgroup {
         }
     }
 
+    pub fn open(_: &Path) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub fn join(_: &File) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

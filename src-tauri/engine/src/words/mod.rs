@@ -154,6 +154,11 @@ pub fn of(code: Code) -> Words {
             "Its kernel does not offer nftables, or keeps it from us, as many containers do. Run Ropeway where nftables \
              works.",
         ),
+        Code::CannotHold => words(
+            "Traffic of {} cannot be held.",
+            "Ropeway's own login could not be told apart here, so it would be held as well. Start Ropeway from the \
+             desktop or as a service, or let traffic go its usual way while the tunnel is down.",
+        ),
         Code::Resources => words(
             "This computer has too little left for a tunnel.",
             "Memory, ports, open files or disk space have run out. Close some programs or free some space, then connect \

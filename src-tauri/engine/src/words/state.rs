@@ -7,8 +7,8 @@ const SECONDS_UP_TO: u64 = 90;
 
 /// "Connecting — signing in", "Reconnecting (2nd try, in 8 s)", "Paused, 7 min left".
 ///
-/// `stage` refines the phase: how far connecting has come, what is waited for or needed, what is wrong with
-/// "Connected". `remaining` is the time in seconds to the next try or the end of the pause.
+/// `stage` refines the phase: how far connecting has come, what is waited for or needed, what is held meanwhile, what is
+/// wrong with "Connected". `remaining` is the time in seconds to the next try or the end of the pause.
 pub fn state(
     phase: Phase,
     stage: Option<&str>,
@@ -27,7 +27,8 @@ pub fn state(
         }
         Phase::NeedsYou => format!("Needs {}", stage.unwrap_or("you")),
         Phase::Error => {
-            failure.map_or_else(|| "Error".into(), |failure| failure.title.trim_end_matches('.').into())
+            let title = failure.map_or("Error", |failure| failure.title.trim_end_matches('.'));
+            dashed(title.into(), stage)
         }
         Phase::SetUp => "Set-up not finished".into(),
     }

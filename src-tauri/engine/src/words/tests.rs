@@ -37,7 +37,8 @@ fn every_code_is_in_the_list_of_all() {
         Code::FirewallGone => 27,
         Code::Hosts => 28,
         Code::Unsupported => 29,
-        Code::Internal => 30,
+        Code::CannotHold => 30,
+        Code::Internal => 31,
     };
     let numbers: HashSet<i32> = Code::ALL.iter().map(|&code| number(code)).collect();
     assert_eq!(numbers, (0..=number(Code::Internal)).collect());
@@ -132,7 +133,15 @@ fn states_have_the_words_of_the_design() {
         (state(Phase::Paused, None, 0, None, None), "Paused"),
         (state(Phase::NeedsYou, Some("your code"), 0, None, None), "Needs your code"),
         (state(Phase::Error, None, 0, None, Some(&refused)), "bastion refused your key"),
+        (
+            state(Phase::Error, Some("all traffic is held"), 0, None, Some(&refused)),
+            "bastion refused your key \u{2014} all traffic is held",
+        ),
         (state(Phase::Error, None, 0, None, None), "Error"),
+        (
+            state(Phase::Reconnecting, Some("traffic to 3 networks is held"), 0, None, None),
+            "Reconnecting \u{2014} traffic to 3 networks is held",
+        ),
         (state(Phase::SetUp, None, 0, None, None), "Set-up not finished"),
     ];
     for (words, expected) in table {

@@ -136,3 +136,13 @@ fn the_same_network_twice_is_a_problem() {
     // Narrower, other ports, other family: each is something of its own.
     assert_eq!(listed(&["10/8", "10.1/16", "10/8:80", "0/0", "::/0"], &["10.2/16"]), []);
 }
+
+#[test]
+fn whose_traffic_is_checked_at_its_field() {
+    let problem = only_problem(&Profile { capture: "user:no-such-user".into(), ..work() });
+    assert_eq!((problem.field, problem.span), (Field::Capture, Some((5, 17))));
+    let cgroup = Profile { capture: "cgroup:/user.slice".into(), ..work() };
+    assert_eq!(parse(&cgroup).unwrap().capture, Capture::Cgroup("/user.slice".into()));
+    let held = only_problem(&Profile { while_down: WhileDown::Networks, ..cgroup });
+    assert!(held.field == Field::Capture && held.message.contains("not a cgroup's"), "{}", held.message);
+}

@@ -85,9 +85,8 @@ impl Family {
         fs::create_dir(&folder)?;
         // something else may be mounted over the tree that the kernel's list of mounts still names
         open_procs(&folder).inspect_err(|_| drop(fs::remove_dir(&folder)))?;
-        let handle =
-            OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(&folder)?;
-        Ok(Self { folder, handle: handle.into() })
+        let handle = open_folder(&folder)?;
+        Ok(Self { folder, handle })
     }
 
     /// None when the family's folder is gone.
@@ -149,13 +148,29 @@ fn kill_all(folder: &Path) {
     }
 }
 
-/// The folder of this process's cgroup2, wherever that tree is mounted.
+/// The folder of a cgroup, to show it to the helper: its path from the top of the tree, or as it is in the file system.
+pub fn open(path: &Path) -> io::Result<OwnedFd> {
+    let mount = mount()?;
+    let inside = path.strip_prefix(&mount).or_else(|_| path.strip_prefix("/")).unwrap_or(path);
+    open_folder(&mount.join(inside))
+}
+
+fn open_folder(folder: &Path) -> io::Result<OwnedFd> {
+    let handle = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open(folder)?;
+    Ok(handle.into())
+}
+
+/// The folder of this process's cgroup2.
 fn own_folder() -> io::Result<PathBuf> {
     let groups = fs::read_to_string("/proc/self/cgroup")?;
     let path = groups.lines().find_map(|line| line.strip_prefix("0::")).ok_or(io::ErrorKind::Unsupported)?;
+    Ok(mount()?.join(path.trim_start_matches('/')))
+}
+
+/// Where the tree is.
+fn mount() -> io::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-    let mount = mounts.lines().find_map(cgroup2_mount).ok_or(io::ErrorKind::Unsupported)?;
-    Ok(Path::new(mount).join(path.trim_start_matches('/')))
+    mounts.lines().find_map(cgroup2_mount).map(PathBuf::from).ok_or_else(|| io::ErrorKind::Unsupported.into())
 }
 
 /// The mount point, when the line is a cgroup2 that shows the whole tree: `36 35 0:30 / /sys/fs/cgroup rw - cgroup2 …`.
