@@ -115,6 +115,9 @@ fn undo(settings: &Settings) -> anyhow::Result<()> {
 
 fn server(settings: &Settings) -> Server<Kernel> {
     let store = Store::new(&settings.state);
+    if let Err(error) = undo::run(&store) {
+        tracing::error!(%error, "what an earlier helper left behind");
+    }
     let hosts = HostsFile::new(&settings.hosts, store.clone());
     let rules = Rules::new(Kernel::default(), store.clone());
     Server::new(State { rules, hosts, grants: Grants::new(store) })

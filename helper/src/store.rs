@@ -5,7 +5,10 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -15,15 +18,22 @@ use crate::kill;
 /// Where it is, unless a test says otherwise: systemd's `StateDirectory=ropeway`.
 pub const FOLDER: &str = "/var/lib/ropeway";
 
+/// How long a process that was killed may take to let go of the lock; the kernel needs a few milliseconds.
+const LOCK_TIME: Duration = Duration::from_millis(200);
+
+/// Between two tries to get a lock that somebody else has.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
 /// A folder that only root can look into.
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
+    held: Arc<Mutex<Weak<File>>>,
 }
 
 impl Store {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), held: Arc::default() }
     }
 
     /// None when there is none. `InvalidData` when it is not what we write.
@@ -37,32 +47,31 @@ impl Store {
 
     /// On the disk when this returns.
     pub fn write<T: Serialize>(&self, name: &str, content: &T) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        self.create()?;
         let (file, new) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         kill::around("write state", || write_synced(&new, &serde_json::to_vec(content)?))?;
         kill::around("rename state", || fs::rename(&new, &file))?;
         self.sync()
     }
 
-    /// One that is not there needs no removing.
+    /// With what a crash left of writing it. One that is not there needs no removing.
     pub fn remove(&self, name: &str) -> io::Result<()> {
-        match kill::around("remove state", || fs::remove_file(self.folder.join(name))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Err(_) => Ok(()),
-            Ok(()) => self.sync(),
-        }
+        let new = remove_if_there(&self.folder.join(format!("{name}.new")))?;
+        let file = remove_if_there(&self.folder.join(name))?;
+        if new || file { self.sync() } else { Ok(()) }
     }
 
-    /// Held by one process at a time, until what comes back is dropped; None when another has it. The kernel takes it from
-    /// a process that dies.
-    pub fn lock(&self) -> io::Result<Option<File>> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-        let folder = File::open(&self.folder)?;
-        match folder.try_lock() {
-            Ok(()) => Ok(Some(folder)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+    /// While a process has what comes back, no other process gets it; all clones of this store share it. None when
+    /// another has it. The kernel takes it from a process that dies.
+    pub fn lock(&self) -> io::Result<Option<Arc<File>>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = held.upgrade() {
+            return Ok(Some(lock));
         }
+        self.create()?;
+        let lock = lock_in_time(File::open(&self.folder)?)?.map(Arc::new);
+        *held = lock.as_ref().map(Arc::downgrade).unwrap_or_default();
+        Ok(lock)
     }
 
     /// Out of the way, for a person to look at; an older one goes.
@@ -71,8 +80,31 @@ impl Store {
         self.sync()
     }
 
+    fn create(&self) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+    }
+
     fn sync(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
+    }
+}
+
+fn lock_in_time(folder: File) -> io::Result<Option<File>> {
+    let deadline = Instant::now() + LOCK_TIME;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<bool> {
+    match kill::around("remove state", || fs::remove_file(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true),
     }
 }
 

@@ -9,7 +9,7 @@ packages="$packages xvfb xauth webkit2gtk-driver dbus"
 # running the app as an ordinary user
 packages="$packages pkexec polkitd"
 # the lab: namespaces, ssh, firewall, a transport for ProxyCommand
-packages="$packages iproute2 nftables openssh-client openssh-server netcat-openbsd curl procps binutils bsdextrautils"
+packages="$packages iproute2 nftables openssh-client openssh-server netcat-openbsd acl attr curl procps binutils bsdextrautils"
 
 main() {
     need_tool cargo "Rust: https://rustup.rs"

@@ -1,7 +1,7 @@
 //! What is kept closed, by whom, and what crashes left closed. The list is on the disk before the kernel has it, so that
 //! a helper that starts after a crash knows whose the table is.
 
-use std::{collections::BTreeSet, fs::File};
+use std::{collections::BTreeSet, fs::File, sync::Arc};
 
 use ropeway_helper_api::limit;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ const FILE: &str = "blocks";
 pub struct Blocks {
     store: Store,
     /// Held as long as this process has to do with blocks; None while another helper has it.
-    lock: Option<File>,
+    lock: Option<Arc<File>>,
     blocks: Vec<Entry>,
 }
 
