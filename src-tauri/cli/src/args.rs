@@ -3,6 +3,8 @@
 use clap::{ArgAction, Parser, Subcommand};
 use ropeway_engine::api::Profile;
 
+use crate::helper::args::{HelperTask, RestoreNetwork};
+
 /// A transparent VPN over ssh.
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
@@ -18,6 +20,13 @@ pub struct Args {
 pub enum Task {
     /// Connect, and stay in the foreground until Ctrl-C
     Run(Run),
+    /// The part of Ropeway that changes network rules: set it up, see who may use it
+    Helper {
+        #[command(subcommand)]
+        task: HelperTask,
+    },
+    /// Open what crashed tunnels left closed
+    RestoreNetwork(RestoreNetwork),
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,7 +79,7 @@ mod tests {
             "-x",
             "10.2/16",
         ]);
-        let Task::Run(run) = args.task;
+        let Task::Run(run) = args.task else { panic!("another task") };
         let profile = run.profile();
         assert_eq!((profile.server.as_str(), profile.ssh_command.as_str()), ("dev@bastion:2222", "ssh -F x"));
         assert_eq!((profile.subnets, profile.excludes.len()), (vec!["10/8".to_owned()], 2));

@@ -1,7 +1,9 @@
 //! `ropeway`: the engine in the foreground, with words instead of a window.
 
 mod args;
+mod helper;
 mod run;
+mod say;
 
 use std::process::ExitCode;
 
@@ -15,6 +17,8 @@ fn main() -> ExitCode {
     log(args.verbose);
     match args.task {
         Task::Run(run) => run::run(run),
+        Task::Helper { task } => helper::run(task),
+        Task::RestoreNetwork(task) => helper::restore(task),
     }
 }
 

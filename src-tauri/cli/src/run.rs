@@ -1,9 +1,6 @@
 //! `ropeway run`: one tunnel, told line by line.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 use ropeway_engine::{
     Engine, Setup, Subscription,
@@ -11,7 +8,10 @@ use ropeway_engine::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::Run;
+use crate::{
+    args::Run,
+    say::{internal, print, tell},
+};
 
 /// Runs until told to end. Fails when the tunnel stops for good.
 pub fn run(run: Run) -> ExitCode {
@@ -109,21 +109,4 @@ fn step(status: Status, last: &mut Line) -> Result<(), Failure> {
     }
     *last = line;
     Ok(())
-}
-
-fn tell(failure: &Failure) {
-    let code = serde_json::to_value(failure.code).unwrap_or_default();
-    print(io::stderr(), &format!("{}: {}", code.as_str().unwrap_or("E-INTERNAL"), failure.title));
-    for line in [&failure.cause, &failure.detail].into_iter().filter(|line| !line.is_empty()) {
-        print(io::stderr(), &format!("  {}", line.trim().replace('\n', "\n  ")));
-    }
-}
-
-/// A reader who has gone does not end the tunnel, as `println!` would.
-fn print(mut to: impl Write, line: &str) {
-    let _ = writeln!(to, "{line}");
-}
-
-fn internal(error: impl std::fmt::Display) -> Failure {
-    Failure::new(ropeway_engine::api::Code::Internal, "ropeway", error.to_string())
 }

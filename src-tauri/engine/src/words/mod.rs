@@ -109,22 +109,21 @@ pub fn of(code: Code) -> Words {
         ),
         Code::HelperOld => words(
             "The set-up part of {} does not fit this app.",
-            "One of the two was updated and the other was not. Install Ropeway again, so that both come from the same \
-             package.",
+            "One of the two was updated and the other was not. Update the set-up; if Ropeway came with a package, update \
+             that package instead.",
         ),
         Code::HelperMissing => words(
             "The set-up part of {} did not start.",
-            "It is not installed, or permission was not given. Connect again and allow it when you are asked; if \
-             nobody asks, install Ropeway again.",
+            "It is not installed, or it is damaged. Set up this computer again; an administrator is asked for it.",
         ),
         Code::NotGranted => words(
             "You may not send traffic of {} through a tunnel yet.",
             "An administrator has to allow it once. Set-up asks for that; afterwards nobody is asked again.",
         ),
         Code::Denied => words(
-            "{} was not set up.",
-            "The administrator\u{2019}s password was not given, or the question was closed. Nothing was changed; try \
-             again when somebody who may allow it is there.",
+            "Nothing was changed on {}.",
+            "The administrator\u{2019}s password was not given, or the question was closed. Try again when somebody who \
+             may allow it is there.",
         ),
         Code::HelperSetup => words(
             "Set-up of {} did not finish.",

@@ -28,8 +28,8 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// While a person looks for the administrator's password.
 const CONSENT: Duration = Duration::from_mins(2);
 
-/// The system bus, at the address where it is. Every question has a connection of its own: when nobody waits for the
-/// answer any more, the bus hears it, and polkit takes its question back.
+/// The system bus, at the address where it is. Every question has a connection of its own, which ends when nobody waits
+/// for the answer any more: so the helper can tell.
 #[derive(Debug, Clone, Default)]
 pub struct Bus {
     /// None: the one of this computer.
