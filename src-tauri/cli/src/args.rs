@@ -1,7 +1,7 @@
 //! The command line.
 
-use clap::{ArgAction, Parser, Subcommand};
-use ropeway_engine::api::Profile;
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use ropeway_engine::api::{Profile, WhileDown};
 
 use crate::helper::args::{HelperTask, RestoreNetwork};
 
@@ -40,9 +40,48 @@ pub struct Run {
     /// What does not go through; may be given more than once
     #[arg(short = 'x', long, value_name = "SUBNET")]
     pub exclude: Vec<String>,
+    #[command(flatten)]
+    pub whose: Whose,
+    /// While the tunnel is down, also after a crash, reject what would go through it, or everything
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "networks")]
+    pub fail_closed: Option<FailClosed>,
     /// What goes through: 10/8, 192.168.1.0/24:443, 0/0 for all of IPv4
     #[arg(required = true, value_name = "SUBNET")]
     pub subnets: Vec<String>,
+}
+
+/// Whose traffic; your own programs' when nothing is said, everyone's for root.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+pub struct Whose {
+    /// Take only this user's traffic
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Take only traffic of programs that run with this group
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
+    /// Take only traffic of programs in this cgroup
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Option<String>,
+    /// Take everyone's traffic
+    #[arg(long)]
+    pub everyone: bool,
+}
+
+/// What is rejected while the tunnel is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailClosed {
+    Networks,
+    Everything,
+}
+
+impl Whose {
+    /// As a profile has it.
+    fn capture(self) -> String {
+        let named = [("user", self.user), ("group", self.group), ("cgroup", self.cgroup)];
+        let named = named.into_iter().find_map(|(kind, name)| Some(format!("{kind}:{}", name?)));
+        named.unwrap_or_else(|| if self.everyone { "everyone".into() } else { String::new() })
+    }
 }
 
 impl Run {
@@ -55,6 +94,12 @@ impl Run {
             ssh_command: self.ssh_cmd.unwrap_or_default(),
             subnets: self.subnets,
             excludes: self.exclude,
+            capture: self.whose.capture(),
+            while_down: match self.fail_closed {
+                None => WhileDown::Open,
+                Some(FailClosed::Networks) => WhileDown::Networks,
+                Some(FailClosed::Everything) => WhileDown::Everything,
+            },
             ..Profile::default()
         }
     }
@@ -83,5 +128,39 @@ mod tests {
         let profile = run.profile();
         assert_eq!((profile.server.as_str(), profile.ssh_command.as_str()), ("dev@bastion:2222", "ssh -F x"));
         assert_eq!((profile.subnets, profile.excludes.len()), (vec!["10/8".to_owned()], 2));
+    }
+
+    fn profile(options: &[&str]) -> Result<Profile, clap::Error> {
+        let args = Args::try_parse_from([&["ropeway", "run"], options, &["10/8"]].concat())?;
+        #[allow(irrefutable_let_patterns)] // not when there are more tasks
+        let Task::Run(run) = args.task else { panic!("another task") };
+        Ok(run.profile())
+    }
+
+    #[test]
+    fn whose_traffic_is_one_of_four() {
+        for (options, capture) in [
+            (&[][..], ""),
+            (&["--everyone"], "everyone"),
+            (&["--user", "ann"], "user:ann"),
+            (&["--group", "staff"], "group:staff"),
+            (&["--cgroup", "/user.slice"], "cgroup:/user.slice"),
+        ] {
+            assert_eq!(profile(options).unwrap().capture, capture);
+        }
+        assert!(profile(&["--user", "ann", "--everyone"]).is_err());
+    }
+
+    #[test]
+    fn fail_closed_alone_means_the_networks() {
+        for (options, while_down) in [
+            (&[][..], WhileDown::Open),
+            (&["--fail-closed"], WhileDown::Networks),
+            (&["--fail-closed=networks"], WhileDown::Networks),
+            (&["--fail-closed=everything"], WhileDown::Everything),
+        ] {
+            assert_eq!(profile(options).unwrap().while_down, while_down);
+        }
+        assert!(profile(&["--fail-closed=10/8"]).is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::{io, process::ExitCode};
 
 use ropeway_engine::{
     Engine, Setup, Subscription,
-    api::{Command, Event, Failure, Interest, Phase, Reply, Status},
+    api::{Command, Conflict, Event, Failure, Interest, Phase, Reply, Status},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -91,6 +91,7 @@ struct Line {
     phase: Option<Phase>,
     words: String,
     failure: Option<Failure>,
+    conflicts: Vec<Conflict>,
 }
 
 fn step(status: Status, last: &mut Line) -> Result<(), Failure> {
@@ -99,13 +100,20 @@ fn step(status: Status, last: &mut Line) -> Result<(), Failure> {
     }
     let counting =
         status.next_retry.is_some() && last.phase == Some(status.phase) && last.failure == status.failure;
-    let line = Line { phase: Some(status.phase), words: status.words, failure: status.failure };
-    if status.phase == Phase::Off || counting || line == *last {
+    let Status { phase, words, failure, conflicts, .. } = status;
+    let line = Line { phase: Some(phase), words, failure, conflicts };
+    if phase == Phase::Off || counting || line == *last {
         return Ok(());
     }
-    print(io::stdout(), &line.words);
+    // what happened while connected is told; that it was a while ago is not
+    if line.words != last.words || line.phase != Some(Phase::Connected) {
+        print(io::stdout(), &line.words);
+    }
     if let Some(failure) = line.failure.as_ref().filter(|_| last.failure != line.failure) {
         tell(failure);
+    }
+    for Conflict { subnet, holder } in line.conflicts.iter().filter(|it| !last.conflicts.contains(it)) {
+        print(io::stdout(), &format!("{subnet} goes another way: {holder} has it already"));
     }
     *last = line;
     Ok(())
