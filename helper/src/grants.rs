@@ -1,6 +1,12 @@
 //! Which users may use the helper, and for what. An administrator decides it once; root needs nobody's leave.
 
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::BTreeMap,
+    io::{
+        self,
+        ErrorKind::{InvalidData, UnexpectedEof},
+    },
+};
 
 use ropeway_helper_api::Grant;
 
@@ -9,8 +15,7 @@ use crate::store::Store;
 /// In the store.
 const FILE: &str = "grants";
 
-/// The recorded grants. Read anew for each question, which comes once in an engine's life: set-up may write the file
-/// while a helper runs.
+/// The recorded grants. Read anew for each question: set-up may write the file while a helper runs.
 #[derive(Debug)]
 pub struct Grants {
     store: Store,
@@ -22,17 +27,17 @@ impl Grants {
     }
 
     pub fn of(&self, uid: u32) -> Option<Grant> {
-        if uid == 0 { Some(Grant::All) } else { self.recorded().get(&uid).copied() }
+        if uid == 0 { Some(Grant::All) } else { self.in_force().get(&uid).copied() }
     }
 
     /// In the order of the uids. Root's is not recorded.
     pub fn list(&self) -> impl Iterator<Item = (u32, Grant)> {
-        self.recorded().into_iter()
+        self.in_force().into_iter()
     }
 
     /// Returns what was there before.
     pub fn record(&mut self, uid: u32, grant: Grant) -> io::Result<Option<Grant>> {
-        let mut wanted = self.recorded();
+        let mut wanted = self.recorded()?;
         let before = wanted.insert(uid, grant);
         self.store.write(FILE, &wanted)?;
         Ok(before)
@@ -40,7 +45,7 @@ impl Grants {
 
     /// Returns what was there before.
     pub fn revoke(&mut self, uid: u32) -> io::Result<Option<Grant>> {
-        let mut wanted = self.recorded();
+        let mut wanted = self.recorded()?;
         let before = wanted.remove(&uid);
         if before.is_some() {
             self.store.write(FILE, &wanted)?;
@@ -49,15 +54,23 @@ impl Grants {
     }
 
     /// A file that cannot be read grants nobody anything: to ask again is a nuisance, to guess is a hole.
-    fn recorded(&self) -> BTreeMap<u32, Grant> {
-        let recorded = self.store.read(FILE).unwrap_or_else(|error| {
-            tracing::error!(%error, "the file of grants is damaged: nobody has one");
-            if let Err(error) = self.store.set_aside(FILE) {
-                tracing::error!(%error, "and could not be set aside");
+    fn in_force(&self) -> BTreeMap<u32, Grant> {
+        self.recorded().unwrap_or_else(|error| {
+            tracing::error!(%error, "the file of grants cannot be read: nobody has one");
+            BTreeMap::new()
+        })
+    }
+
+    /// What is no file of ours is kept under another name, for a person to look at.
+    fn recorded(&self) -> io::Result<BTreeMap<u32, Grant>> {
+        match self.store.read(FILE) {
+            Ok(recorded) => Ok(recorded.unwrap_or_default()),
+            Err(error) if matches!(error.kind(), InvalidData | UnexpectedEof) => {
+                tracing::error!(%error, "the file of grants is damaged: nobody has one");
+                self.store.set_aside(FILE).map(|()| BTreeMap::new())
             }
-            None
-        });
-        recorded.unwrap_or_default()
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod server;
 pub mod state;
 pub mod store;
 pub mod undo;
+pub mod watch;
 
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]

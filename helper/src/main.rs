@@ -21,7 +21,7 @@ use ropeway_helper::{
     server::Server,
     state::State,
     store::Store,
-    undo,
+    undo, watch,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -93,6 +93,7 @@ fn serve_standard_input(settings: &Settings) -> anyhow::Result<()> {
     let server = Arc::new(server(settings));
     let ended = Arc::clone(&server);
     term.then(move || ended.end_all())?;
+    watch::start(&server)?;
     Ok(server.serve(connection, uid)?)
 }
 
@@ -106,6 +107,7 @@ fn serve_bus(settings: &Settings) -> anyhow::Result<()> {
         let undone = ended.wait_until_nobody(UNDO_TIME);
         process::exit(i32::from(!undone)); // what is left is in the kernel's hands, and in the journal
     })?;
+    watch::start(&server)?;
     Ok(platform::serve_bus(&server, settings.idle)?)
 }
 
@@ -120,7 +122,7 @@ fn server(settings: &Settings) -> Server<Kernel> {
     }
     let hosts = HostsFile::new(&settings.hosts, store.clone());
     let rules = Rules::new(Kernel::default(), store.clone());
-    Server::new(State { rules, hosts, grants: Grants::new(store) })
+    Server::new(State::new(rules, hosts, Grants::new(store)))
 }
 
 /// Nobody knows what state a panic leaves behind, but the end of the process is well defined: the kernel removes the

@@ -5,7 +5,6 @@
 //! holds while a peer is read from or written to.
 
 use std::{
-    collections::BTreeMap,
     io,
     os::unix::net::UnixStream,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -34,7 +33,10 @@ pub enum OpenError {
 }
 
 pub struct Server<F> {
+    /// Locked before `lines` where both are needed.
     state: Mutex<State<F>>,
+    /// Rung when a request was answered or a client undone.
+    changed: Condvar,
     lines: Mutex<Lines>,
     /// Rung when a connection has ended.
     ended: Condvar,
@@ -45,12 +47,18 @@ struct Lines {
     /// Counted up, never used again.
     last: u64,
     ending: bool,
-    open: BTreeMap<u64, Arc<Line>>,
+    replaced: bool,
+    open: Vec<Arc<Line>>,
 }
 
 impl<F: Firewall> Server<F> {
     pub fn new(state: State<F>) -> Self {
-        Self { state: Mutex::new(state), lines: Mutex::default(), ended: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            lines: Mutex::default(),
+            ended: Condvar::new(),
+        }
     }
 
     /// Until the connection ends, however it does; then nothing of this client is left.
@@ -60,21 +68,21 @@ impl<F: Firewall> Server<F> {
         Ok(())
     }
 
-    /// What only this lock may see and change. Not for long: all clients wait.
+    /// Not for long: all clients wait.
     pub fn state(&self) -> MutexGuard<'_, State<F>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends this user's connections, because they may not do any more what they may have begun.
+    /// Ends this user's connections: what they have begun they may not do any more.
     pub fn end_user(&self, uid: u32) {
-        self.lines().open.values().filter(|line| line.uid == uid).for_each(|line| line.close());
+        self.lines().open.iter().filter(|line| line.uid == uid).for_each(|line| line.close());
     }
 
     /// Ends all connections, and lets nobody in any more.
     pub fn end_all(&self) {
         let mut lines = self.lines();
         lines.ending = true;
-        lines.open.values().for_each(|line| line.close());
+        lines.open.iter().for_each(|line| line.close());
     }
 
     /// Whether nobody was connected any more before `limit` was over.
@@ -83,18 +91,46 @@ impl<F: Firewall> Server<F> {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
+    /// A newer program is in the place of this one. It cannot take over while this one has the table, so whoever has a
+    /// session keeps it, and the last session takes all connections with it.
+    pub fn replace(&self) {
+        let state = self.state();
+        let mut lines = self.lines();
+        lines.replaced = true;
+        lines.open.iter().for_each(|line| line.tell(Notice::Replaced));
+        make_way(&lines, &state);
+    }
+
+    /// Blocks as long as there is nothing to look after.
+    pub fn wait_until_something_is_in_force(&self) {
+        drop(self.changed.wait_while(self.state(), |state| state.is_quiet()));
+    }
+
+    /// Mends what another program has changed, tells whom it concerns, and tries again what could not be undone.
+    pub fn look_after(&self) {
+        let mut state = self.state();
+        for changed in state.rules.check() {
+            let notice = Notice::RulesGone { mended: changed.mended };
+            for line in self.lines().open.iter().filter(|line| changed.clients.contains(&line.client)) {
+                if changed.mended { line.tell(notice) } else { line.tell_and_close(notice) }
+            }
+        }
+        if state.undo_stuck().is_err() {
+            self.end_without_rules();
+        }
+    }
+
     fn admit(&self, socket: UnixStream, uid: u32) -> Result<Arc<Line>, OpenError> {
         let mut lines = self.lines();
         if lines.ending {
             return Err(OpenError::Ending);
         }
-        if lines.open.values().filter(|line| line.uid == uid).count() >= limit::CONNECTIONS {
+        if lines.open.iter().filter(|line| line.uid == uid).count() >= limit::CONNECTIONS {
             return Err(OpenError::TooMany);
         }
         lines.last += 1;
         let line = Arc::new(Line::new(ClientId(lines.last), uid, socket)?);
-        let number = lines.last;
-        lines.open.insert(number, Arc::clone(&line));
+        lines.open.push(Arc::clone(&line));
         Ok(line)
     }
 
@@ -104,8 +140,12 @@ impl<F: Firewall> Server<F> {
             Ok(()) => tracing::info!(uid = line.uid, "the connection has ended"),
             Err(error) => tracing::warn!(uid = line.uid, %error, "the connection has failed"),
         }
-        self.state().undo(line.client);
+        let undone = self.state().undo(line.client);
+        if undone.is_err() {
+            self.end_without_rules();
+        }
         self.forget(line);
+        self.after_change();
     }
 
     fn converse(&self, line: &Line) -> io::Result<()> {
@@ -117,17 +157,38 @@ impl<F: Firewall> Server<F> {
                 Err(error) => client::answer_to_garbage(&error).ok_or(error)?,
             };
             log(&answer);
-            let close = answer.close;
-            line.send(&Message::Reply { reply: answer.reply })?;
+            let Answer { reply, close, lost } = answer;
+            let greeting = matches!(reply, Reply::Hello { .. });
+            let sent = line.send(&Message::Reply { reply });
+            if greeting {
+                line.greeted();
+            }
+            if lost {
+                self.end_without_rules();
+            }
+            self.after_change();
+            sent?;
             if close {
                 return Ok(());
             }
         }
     }
 
+    fn after_change(&self) {
+        let state = self.state();
+        make_way(&self.lines(), &state);
+        self.changed.notify_all();
+    }
+
+    /// Nobody's rules are in force any more, and only the end of the connection says that to all.
+    fn end_without_rules(&self) {
+        let notice = Notice::RulesGone { mended: false };
+        self.lines().open.iter().for_each(|line| line.tell_and_close(notice));
+    }
+
     /// The peer hears the end only now, when nothing of it is left.
     fn forget(&self, line: &Line) {
-        self.lines().open.remove(&line.client.0);
+        self.lines().open.retain(|other| other.client != line.client);
         line.close();
         self.ended.notify_all();
     }
@@ -159,22 +220,12 @@ impl<F: Firewall + Send + 'static> Server<F> {
         }
         Ok(())
     }
-
-    /// Tells everybody.
-    pub fn tell_all(&self, notice: Notice) {
-        self.lines().open.values().for_each(|line| tell(line, notice));
-    }
 }
 
-/// On a thread of its own: a peer that does not read would hold up everybody behind it.
-fn tell(line: &Arc<Line>, notice: Notice) {
-    let told = Arc::clone(line);
-    let thread = thread::Builder::new().name("notice".into()).spawn(move || {
-        let _ = told.send(&Message::Notice { notice }); // closes it
-    });
-    if let Err(error) = thread {
-        tracing::error!(%error, "a notice could not be sent");
-        line.close();
+/// Once replaced, whoever has nothing in force is sent to the newer program, as soon as that can do something.
+fn make_way<F: Firewall>(lines: &Lines, state: &State<F>) {
+    if lines.replaced && state.is_quiet() {
+        lines.open.iter().for_each(|line| line.close());
     }
 }
 

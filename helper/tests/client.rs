@@ -108,7 +108,7 @@ fn state(kernel: &Fake, folder: &Path) -> State<Fake> {
     grants.record(1000, Grant::All).unwrap();
     grants.record(1001, Grant::Own).unwrap();
     let rules = Rules::new(kernel.clone(), store.clone());
-    State { rules, hosts: HostsFile::new(folder.join("hosts"), store), grants }
+    State::new(rules, HostsFile::new(folder.join("hosts"), store), grants)
 }
 
 fn hello() -> Request {

@@ -141,7 +141,8 @@ pub enum Notice {
     /// Another program removed or changed rules of ours. Those of this connection's sessions are in force again when
     /// `mended`; else it ends.
     RulesGone { mended: bool },
-    /// The set-up was replaced by a newer one, which serves new connections; this one goes on as it is.
+    /// The helper's program was replaced by a newer one, which serves whoever connects after the last session of this
+    /// one has ended; this one goes on until then, and then ends the connection.
     Replaced,
 }
 

@@ -68,7 +68,7 @@ pub fn requests(bytes: &[u8]) {
             break;
         }
     }
-    state.lock().expect("nobody panicked").undo(ClientId(1));
+    state.lock().expect("nobody panicked").undo(ClientId(1)).expect("the rules of others stay");
     world.assert_nothing_is_redirected();
     assert_eq!(fs::read(world.hosts()).expect("it is there"), World::HOSTS, "names stay");
 }
@@ -107,7 +107,7 @@ impl World {
         grants.record(ALL, Grant::All).expect("room for a small file");
         grants.record(OWN, Grant::Own).expect("room for a small file");
         let hosts = HostsFile::new(self.hosts(), store.clone());
-        State { rules: Rules::new(self.kernel.clone(), store), hosts, grants }
+        State::new(Rules::new(self.kernel.clone(), store), hosts, grants)
     }
 
     fn hosts(&self) -> std::path::PathBuf {

@@ -2,26 +2,35 @@
 //! anything.
 //!
 //! Start with [`Client::answer`]. Everything a client sends is checked here before the rules hear of it; `permit` says
-//! what its grant covers, `refusal` how every error becomes an answer.
+//! what its grant covers, `reach` which addresses its routes carry, `descriptors` what came along, `refusal` how every
+//! error becomes an answer.
 
+mod descriptors;
 mod permit;
+mod reach;
 mod refusal;
 
 use std::{
-    os::fd::OwnedFd,
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use ropeway_helper_api::{
-    Capture, EPOCH, Grant, HelperCode, Plan, REVISION, Reply, Request, SessionId, limit, wire::Received,
+    Block, Capture, EPOCH, Grant, HelperCode, Hosts, Plan, REVISION, Reply, Request, SessionId, limit,
+    wire::Received,
 };
 
 pub use refusal::answer_to_garbage;
 
-use self::refusal::{Refusal, fatal, refusal};
+use self::{
+    descriptors::Descriptors,
+    reach::reaches,
+    refusal::{Refusal, fatal, refusal},
+};
 use crate::{
-    platform::{self, DescriptorError},
-    rules::{Cgroup, ClientId, Firewall, Key, Loaded, SessionPlan},
+    hosts::HostsError,
+    platform,
+    rules::{ClientId, Firewall, Key, LoadError, Loaded, Rules, SessionBlock, SessionPlan},
     state::State,
 };
 
@@ -31,25 +40,31 @@ pub struct Client {
     /// Who is at the other end, according to the kernel or the bus.
     uid: u32,
     greeted: bool,
+    /// What each session asked for, because a change of its routes changes which of them may stand.
+    names: BTreeMap<SessionId, Hosts>,
 }
 
-/// A reply, and whether the connection goes on after it.
+/// A reply, and what becomes of connections after it.
 #[derive(Debug, PartialEq)]
 pub struct Answer {
     pub reply: Reply,
+    /// This one does not go on.
     pub close: bool,
+    /// The rules of all clients are gone: none can go on.
+    pub lost: bool,
 }
 
 impl Client {
     pub fn new(id: ClientId, uid: u32) -> Self {
-        Self { id, uid, greeted: false }
+        Self { id, uid, greeted: false, names: BTreeMap::new() }
     }
 
     /// Call it with every message in its order; after an answer with `close`, with none.
+    ///
     /// The state is locked only for what needs it: a descriptor can lie on a file system that does not answer.
     pub fn answer<F: Firewall>(&mut self, state: &Mutex<State<F>>, message: Received<Request>) -> Answer {
         match self.handle(state, message) {
-            Ok(reply) => Answer { reply, close: false },
+            Ok(reply) => Answer { reply, close: false, lost: false },
             Err(refusal) => refusal.into(),
         }
     }
@@ -67,13 +82,31 @@ impl Client {
         if !self.greeted {
             return Err(fatal(HelperCode::Malformed, "the first message is not a hello"));
         }
-        let mut fds = Descriptors(fds.into_iter());
+        let fds = Descriptors::new(fds);
         match request {
             Request::Load { session, plan } => self.load(state, grant, session, plan, fds),
-            Request::Unload { session } => {
-                Ok(lock(state).rules.unload(self.key(session)).map(|()| Reply::Done)?)
+            Request::Block { session, block } => self.block(state, grant, session, block, fds),
+            Request::MarkSocket => Ok(platform::mark(fds.only()?, self.uid).map(|()| Reply::Done)?),
+            other => fds.end().map_err(Refusal::from).and_then(|()| self.handle_plain(state, grant, other)),
+        }
+    }
+
+    /// What comes without descriptors.
+    fn handle_plain<F: Firewall>(
+        &mut self,
+        state: &Mutex<State<F>>,
+        grant: Grant,
+        request: Request,
+    ) -> Result<Reply, Refusal> {
+        match request {
+            Request::Unload { session } => self.end(&mut lock(state), session, Rules::unload),
+            Request::Hold { session } => self.end(&mut lock(state), session, Rules::hold),
+            Request::SetHosts { session, hosts } => self.set_hosts(state, grant, session, hosts),
+            Request::Leftovers => {
+                let (mine, others) = lock(state).rules.leftovers(self.uid);
+                Ok(Reply::Leftovers { mine, others })
             }
-            Request::MarkSocket => Ok(platform::mark(fds.next(), self.uid).map(|()| Reply::Done)?),
+            Request::Restore { everybody } => self.restore(state, everybody),
             _ => Err(refusal(HelperCode::Unsupported, "this helper does not know that request")),
         }
     }
@@ -108,27 +141,95 @@ impl Client {
         plan: Plan,
         mut fds: Descriptors,
     ) -> Result<Reply, Refusal> {
-        let key = self.key(session);
         plan.validate()?;
         permit::load(grant, self.uid, &plan)?;
         let direct_cgroup = fds.cgroup(plan.direct_cgroup, self.uid)?;
-        let captured_cgroup = fds.cgroup(plan.capture == Capture::Cgroup, self.may_capture(grant))?;
+        let captured_cgroup = fds.cgroup(plan.capture == Capture::Cgroup, self.captured_owner(grant))?;
         fds.end()?;
+        let key = self.key(session);
         let mut state = lock(state);
         if state.rules.routes_of(key).is_none() && state.rules.sessions_of(self.uid) >= limit::SESSIONS {
             return Err(refusal(HelperCode::Limit, format!("more than {} sessions", limit::SESSIONS)));
         }
-        let session = SessionPlan { plan, uid: self.uid, grant, direct_cgroup, captured_cgroup };
-        let Loaded { method, overlaps } = state.rules.load(key, session)?;
+        let plan = SessionPlan { plan, uid: self.uid, grant, direct_cgroup, captured_cgroup };
+        let Loaded { method, overlaps } = state.rules.load(key, plan)?;
+        self.check_names_again(&mut state, session)?;
         Ok(Reply::Loaded { method, overlaps })
     }
 
-    /// Whose cgroups: with `all` anybody's, as root.
-    fn may_capture(&self, grant: Grant) -> u32 {
-        match grant {
-            Grant::All => 0,
-            Grant::Own => self.uid,
+    fn block<F: Firewall>(
+        &self,
+        state: &Mutex<State<F>>,
+        grant: Grant,
+        session: SessionId,
+        block: Block,
+        mut fds: Descriptors,
+    ) -> Result<Reply, Refusal> {
+        block.validate()?;
+        permit::block(grant, self.uid, &block)?;
+        let direct_cgroup = fds.cgroup(block.direct_cgroup, self.uid)?;
+        fds.end()?;
+        let block = SessionBlock { block, uid: self.uid, grant, direct_cgroup };
+        lock(state).rules.block(self.key(session), block)?;
+        Ok(Reply::Done)
+    }
+
+    /// Names and rules go, each also when the other cannot.
+    fn end<F: Firewall>(
+        &mut self,
+        state: &mut State<F>,
+        session: SessionId,
+        rules: impl FnOnce(&mut Rules<F>, Key) -> Result<(), LoadError>,
+    ) -> Result<Reply, Refusal> {
+        let key = self.key(session);
+        let names = state.hosts.remove(key);
+        rules(&mut state.rules, key)?;
+        names?;
+        self.names.remove(&session);
+        Ok(Reply::Done)
+    }
+
+    fn set_hosts<F: Firewall>(
+        &mut self,
+        state: &Mutex<State<F>>,
+        grant: Grant,
+        session: SessionId,
+        hosts: Hosts,
+    ) -> Result<Reply, Refusal> {
+        permit::set_hosts(grant)?;
+        let (key, mut state) = (self.key(session), lock(state));
+        let Some(loaded) = state.rules.routes_of(key) else {
+            return Err(refusal(HelperCode::Hosts, "names of a session without a plan"));
+        };
+        let refused = state.hosts.set(key, &hosts, &|address| reaches(&loaded.plan, address))?;
+        self.names.insert(session, hosts);
+        Ok(Reply::Hosts { refused })
+    }
+
+    /// The routes are new: a name whose address is outside of them now goes.
+    fn check_names_again<F: Firewall>(
+        &self,
+        state: &mut State<F>,
+        session: SessionId,
+    ) -> Result<(), HostsError> {
+        let key = self.key(session);
+        let (Some(hosts), Some(loaded)) = (self.names.get(&session), state.rules.routes_of(key)) else {
+            return Ok(());
+        };
+        state.hosts.set(key, hosts, &|address| reaches(&loaded.plan, address)).map(drop)
+    }
+
+    fn restore<F: Firewall>(&self, state: &Mutex<State<F>>, everybody: bool) -> Result<Reply, Refusal> {
+        if everybody {
+            permit::restore_everybody(self.uid)?;
         }
+        lock(state).rules.restore((!everybody).then_some(self.uid))?;
+        Ok(Reply::Done)
+    }
+
+    /// Whose cgroups may be captured: with `all` anybody's.
+    fn captured_owner(&self, grant: Grant) -> Option<u32> {
+        (grant == Grant::Own).then_some(self.uid)
     }
 
     fn key(&self, session: SessionId) -> Key {
@@ -138,29 +239,4 @@ impl Client {
 
 fn lock<F>(state: &Mutex<State<F>>) -> MutexGuard<'_, State<F>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What came with a message, in the documented order.
-struct Descriptors(std::vec::IntoIter<OwnedFd>);
-
-impl Descriptors {
-    fn next(&mut self) -> Option<OwnedFd> {
-        self.0.next()
-    }
-
-    /// The next one when it is `promised`, a cgroup of `owner`.
-    fn cgroup(&mut self, promised: bool, owner: u32) -> Result<Option<Cgroup>, DescriptorError> {
-        if !promised {
-            return Ok(None);
-        }
-        let missing = || DescriptorError("the cgroup's descriptor is missing".into());
-        platform::cgroup(&self.next().ok_or_else(missing)?, owner).map(Some)
-    }
-
-    fn end(mut self) -> Result<(), DescriptorError> {
-        match self.next() {
-            Some(_) => Err(DescriptorError("a descriptor that the message does not mention".into())),
-            None => Ok(()),
-        }
-    }
 }

@@ -6,6 +6,7 @@ use ropeway_helper_api::{HelperCode, HelperError, PlanError, Reply};
 
 use super::{Answer, permit::Denial};
 use crate::{
+    hosts::HostsError,
     platform::DescriptorError,
     rules::{FirewallError, LoadError},
 };
@@ -24,10 +25,11 @@ pub fn answer_to_garbage(error: &io::Error) -> Option<Answer> {
 pub(super) struct Refusal {
     error: HelperError,
     close: bool,
+    lost: bool,
 }
 
 pub(super) fn refusal(code: HelperCode, detail: impl Into<String>) -> Refusal {
-    Refusal { error: HelperError { code, detail: detail.into() }, close: false }
+    Refusal { error: HelperError { code, detail: detail.into() }, close: false, lost: false }
 }
 
 /// For messages that no honest client sends, and for ends.
@@ -36,8 +38,8 @@ pub(super) fn fatal(code: HelperCode, detail: impl Into<String>) -> Refusal {
 }
 
 impl From<Refusal> for Answer {
-    fn from(Refusal { error, close }: Refusal) -> Self {
-        Self { reply: Reply::Error(error), close }
+    fn from(Refusal { error, close, lost }: Refusal) -> Self {
+        Self { reply: Reply::Error(error), close, lost }
     }
 }
 
@@ -62,7 +64,18 @@ impl From<LoadError> for Refusal {
             LoadError::Firewall(_) | LoadError::Store(_) => refusal(HelperCode::Firewall, detail),
             LoadError::Unsupported(_) => refusal(HelperCode::Unsupported, detail),
             LoadError::TooManyBlocks => refusal(HelperCode::Limit, detail),
-            LoadError::Lost(_) => fatal(HelperCode::Firewall, detail),
+            LoadError::Lost(_) => Refusal { lost: true, ..fatal(HelperCode::Firewall, detail) },
+        }
+    }
+}
+
+impl From<HostsError> for Refusal {
+    fn from(error: HostsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            HostsError::Request(_) => refusal(HelperCode::Malformed, detail),
+            HostsError::Busy => refusal(HelperCode::Busy, detail),
+            _ => refusal(HelperCode::Hosts, detail),
         }
     }
 }

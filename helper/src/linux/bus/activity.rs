@@ -17,8 +17,9 @@ struct Shared {
 
 struct Now {
     busy: usize,
-    /// When it last changed.
+    /// When that last changed.
     since: Instant,
+    hurried: bool,
 }
 
 /// Something is going on as long as this lives.
@@ -34,16 +35,22 @@ impl Activity {
         self.0.lock().busy == 0
     }
 
+    /// From now on the first idle moment is long enough.
+    pub fn hurry(&self) {
+        self.0.lock().hurried = true;
+        self.0.changed.notify_all();
+    }
+
     /// Blocks until nothing was going on for `time`, counted from now at the earliest.
     pub fn wait_idle(&self, time: Duration) {
         let mut now = self.0.lock();
         now.since = Instant::now();
         loop {
-            let idle = now.since.elapsed();
+            let left = time.saturating_sub(now.since.elapsed());
             let condvar = &self.0.changed;
             now = match now.busy {
-                0 if idle >= time => return,
-                0 => condvar.wait_timeout(now, time - idle).unwrap_or_else(PoisonError::into_inner).0,
+                0 if now.hurried || left.is_zero() => return,
+                0 => condvar.wait_timeout(now, left).unwrap_or_else(PoisonError::into_inner).0,
                 _ => condvar.wait(now).unwrap_or_else(PoisonError::into_inner),
             };
         }
@@ -53,7 +60,7 @@ impl Activity {
 impl Shared {
     fn change(&self, change: impl FnOnce(usize) -> usize) {
         let mut now = self.lock();
-        *now = Now { busy: change(now.busy), since: Instant::now() };
+        *now = Now { busy: change(now.busy), since: Instant::now(), ..*now };
         self.changed.notify_all();
     }
 
@@ -64,12 +71,56 @@ impl Shared {
 
 impl Default for Now {
     fn default() -> Self {
-        Self { busy: 0, since: Instant::now() }
+        Self { busy: 0, since: Instant::now(), hurried: false }
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.change(|busy| busy - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    /// Waits for the idle moment on another thread.
+    fn waiter(activity: &Activity, time: Duration) -> mpsc::Receiver<()> {
+        let (sender, idle) = mpsc::channel();
+        let activity = activity.clone();
+        thread::spawn(move || {
+            activity.wait_idle(time);
+            sender.send(()).unwrap();
+        });
+        idle
+    }
+
+    #[test]
+    fn busy_is_never_idle() {
+        let activity = Activity::default();
+        let (first, second) = (activity.begin(), activity.begin());
+        let idle = waiter(&activity, Duration::ZERO);
+        drop(first);
+        idle.recv_timeout(Duration::from_millis(50)).unwrap_err();
+        assert!(!activity.is_idle());
+        drop(second);
+        idle.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert!(activity.is_idle());
+    }
+
+    #[test]
+    fn who_is_hurried_does_not_wait_for_the_time_but_for_the_end() {
+        let activity = Activity::default();
+        let busy = activity.begin();
+        let idle = waiter(&activity, LONG);
+        activity.hurry();
+        idle.recv_timeout(Duration::from_millis(50)).unwrap_err();
+        drop(busy);
+        idle.recv_timeout(Duration::from_secs(10)).unwrap();
     }
 }

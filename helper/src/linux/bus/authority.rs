@@ -23,7 +23,7 @@ const POLKIT_INTERFACE: &str = "org.freedesktop.PolicyKit1.Authority";
 const ASK_THE_USER: u32 = 1;
 
 /// How long a person may take with a password; then the question is taken back.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// `(is_authorized, is_challenge, details)`.
 type Verdict = (bool, bool, HashMap<String, String>);

@@ -60,7 +60,9 @@ impl Call {
             (bus::INTERFACE, bus::GRANTS) => arguments(message).map(|()| Self::Grants),
             (bus::INTERFACE, bus::REVOKE) => arguments(message).map(|(uid,)| Self::Revoke(uid)),
             (bus::INTERFACE, bus::RESTORE) => arguments(message).map(|()| Self::Restore),
-            (PROPERTIES, "Get") => arguments(message).and_then(|(of, name)| property(of, name)),
+            (PROPERTIES, "Get") => {
+                arguments::<(String, String)>(message).and_then(|(_, name)| property(&name))
+            }
             (PROPERTIES, "GetAll") => arguments::<(String,)>(message).map(|_| Self::Properties),
             (INTROSPECTABLE, "Introspect") => Ok(Self::Introspect),
             _ => Err(unknown(interface, member)),
@@ -81,8 +83,8 @@ fn set_up(name: &str) -> Result<Call, CallError> {
     grant.map(Call::SetUp).ok_or_else(|| CallError::new(bus::ERROR_INVALID, "a grant is \"own\" or \"all\""))
 }
 
-fn property(_: String, name: String) -> Result<Call, CallError> {
-    match name.as_str() {
+fn property(name: &str) -> Result<Call, CallError> {
+    match name {
         "Epoch" => Ok(Call::Property(Property::Epoch)),
         "Revision" => Ok(Call::Property(Property::Revision)),
         "Version" => Ok(Call::Property(Property::Version)),

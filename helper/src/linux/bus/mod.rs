@@ -7,10 +7,16 @@
 //! first the name is given up, so the bus starts a new helper for whoever calls now; then we send ourselves a message,
 //! and when it comes around, every call that was delivered before has been answered. If one of them began something, the
 //! name is taken again.
+//!
+//! When the program is replaced on the disk (`replaced`), there are never two helpers: a second one could not touch the
+//! table of the first, so it would be of no use to anybody, and under systemd, giving up the name means being ended.
+//! So the old one tells its clients, serves as before while somebody has something in force, then ends its
+//! connections and itself. The next caller gets the new one.
 
 mod activity;
 mod authority;
 mod call;
+mod replaced;
 mod service;
 
 use std::{
@@ -70,6 +76,7 @@ where
         activity: activity.clone(),
         asked: Mutex::default(),
     });
+    make_way_for_update(server, &activity);
     let (news, turn) = mpsc::channel();
     let keeper = Keeper { connection: connection.clone(), activity: activity.clone(), idle, news };
     let verdicts = keeper.start()?;
@@ -88,6 +95,18 @@ where
         }
     }
     Ok(())
+}
+
+fn make_way_for_update<F: Firewall + Send + 'static>(server: &Arc<Server<F>>, activity: &Activity) {
+    let (server, activity) = (Arc::clone(server), activity.clone());
+    let make_way = move || {
+        tracing::info!("a newer program is in our place");
+        server.replace();
+        activity.hurry();
+    };
+    if let Err(error) = replaced::watch(make_way) {
+        tracing::error!(%error, "an update of this program will not be noticed");
+    }
 }
 
 /// Takes the name and gives it up. On a thread of its own, because it waits for the bus's answers, and those
@@ -146,6 +165,9 @@ fn drop_name(connection: &Connection) -> zbus::Result<()> {
 }
 
 fn is_from(connection: &Connection, message: &Message) -> bool {
-    let header = message.header();
-    header.sender().map(|name| name.as_str()) == connection.unique_name().map(|name| name.as_str())
+    let ourselves = connection.unique_name();
+    message
+        .header()
+        .sender()
+        .is_some_and(|sender| ourselves.is_some_and(|name| name.as_str() == sender.as_str()))
 }

@@ -127,8 +127,25 @@ impl<F: Firewall + Send + 'static> Service<F> {
         Ok(())
     }
 
-    fn restore(&self, _caller: &Caller) -> Result<u32, CallError> {
-        Ok(0)
+    /// One's own are open before anybody is asked, and stay so whatever the answer is.
+    fn restore(&self, caller: &Caller) -> Result<u32, CallError> {
+        let (mine, others) = self.restore_in(Some(caller.uid))?;
+        if others == 0 {
+            return Ok(mine);
+        }
+        match self.authorize(caller, bus::ACTION_REPAIR) {
+            Ok(()) => Ok(mine + self.restore_in(None)?.0),
+            Err(_) if mine > 0 => Ok(mine),
+            Err(denied) => Err(denied),
+        }
+    }
+
+    /// How many were opened, and how many of others stay.
+    fn restore_in(&self, uid: Option<u32>) -> Result<(u32, u32), CallError> {
+        let mut state = self.server.state();
+        let opened = state.rules.restore(uid).map_err(failed)?;
+        let (_, others) = state.rules.leftovers(uid.unwrap_or(0));
+        Ok((opened, others))
     }
 
     fn authorize(&self, caller: &Caller, action: &str) -> Result<(), CallError> {
@@ -198,6 +215,8 @@ fn properties() -> HashMap<&'static str, Value<'static>> {
         .into()
 }
 
-fn failed(error: impl ToString) -> CallError {
+/// By value, as `map_err` wants it.
+#[allow(clippy::needless_pass_by_value)]
+fn failed<E: ToString>(error: E) -> CallError {
     CallError::new(bus::ERROR_FAILED, error.to_string())
 }
