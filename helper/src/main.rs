@@ -65,9 +65,6 @@ fn main() -> ExitCode {
 fn run(serve: fn(&Settings) -> anyhow::Result<()>) -> ExitCode {
     log_to_stderr();
     end_by_panic();
-    if let Err(error) = platform::check_privilege() {
-        return refuse(&error.to_string());
-    }
     let served = platform::enter_sandbox().context("sandbox").and_then(|()| serve(&Settings::of_process()));
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,6 +85,7 @@ fn report(result: Result<(), InstallError>) -> ExitCode {
 }
 
 fn serve_standard_input(settings: &Settings) -> anyhow::Result<()> {
+    platform::check_privilege()?;
     let (connection, uid) = platform::connection()?;
     let term = signals::install()?;
     let server = Arc::new(server(settings));
@@ -98,6 +96,7 @@ fn serve_standard_input(settings: &Settings) -> anyhow::Result<()> {
 }
 
 fn serve_bus(settings: &Settings) -> anyhow::Result<()> {
+    platform::check_privilege()?;
     platform::close_inherited();
     let term = signals::install()?;
     let server = Arc::new(server(settings));

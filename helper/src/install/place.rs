@@ -12,8 +12,9 @@ use super::{
     pieces::{Content, Piece},
 };
 
-/// Everybody may read what root has installed.
+/// Everybody may read what root has installed, whatever the umask of whoever called.
 const MODE: u32 = 0o644;
+const FOLDER_MODE: u32 = 0o755;
 
 /// Folders that we may have made, and remove when nothing is in them any more. Those above them are always there.
 const SHORT_LIVED: &[&str] = &[
@@ -75,7 +76,7 @@ fn place(file: &Path, content: &Content) -> io::Result<()> {
         return Ok(());
     }
     let folder = file.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)?;
+    make(folder)?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     // neither systemd nor dbus nor polkit reads a file with this ending
     let new = folder.join(format!(".{name}.new"));
@@ -87,6 +88,16 @@ fn place(file: &Path, content: &Content) -> io::Result<()> {
     }
     fs::rename(&new, file)?;
     File::open(folder)?.sync_all()
+}
+
+/// With those above it.
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    folder.parent().map_or(Ok(()), make)?;
+    fs::create_dir(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE))
 }
 
 fn is_there(file: &Path, content: &Content) -> bool {
@@ -105,7 +116,6 @@ fn is_there(file: &Path, content: &Content) -> bool {
 
 fn write_synced(new: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().create_new(true).write(true).mode(MODE).open(new)?;
-    // whatever the umask of whoever called
     file.set_permissions(fs::Permissions::from_mode(MODE))?;
     file.write_all(bytes)?;
     file.sync_all()
