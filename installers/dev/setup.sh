@@ -8,6 +8,8 @@ packages="build-essential pkg-config libwebkit2gtk-4.1-dev"
 packages="$packages xvfb xauth webkit2gtk-driver dbus"
 # running the app as an ordinary user
 packages="$packages pkexec polkitd"
+# the helper as a service: a computer of its own in namespaces
+packages="$packages systemd util-linux"
 # the lab: namespaces, ssh, firewall, a transport for ProxyCommand
 packages="$packages iproute2 nftables openssh-client openssh-server netcat-openbsd acl attr curl procps binutils bsdextrautils"
 

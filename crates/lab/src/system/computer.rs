@@ -38,6 +38,9 @@ const GONE: Duration = Duration::from_secs(10);
 /// Where [`System::install_helper`] has the program: where the app's set-up puts it.
 pub const HELPER: &str = "/usr/local/libexec/ropeway-helper";
 
+/// Where an installation and its state are; the rest of the disk is made anew by each boot.
+const DISK: &[&str] = &["etc/hosts", "etc/systemd", "etc/dbus-1", "usr", "var/lib/ropeway"];
+
 /// Where the programs of this build are.
 pub const PROGRAMS: &str = "/opt/ropeway";
 
@@ -162,16 +165,22 @@ impl System {
         value.map(|value| value.trim().to_owned())
     }
 
-    /// Every file that differs from the real machine's, but what systemd notes of its own.
+    /// Every file and folder that this machine does not have just so, but what systemd notes of its own.
     pub fn changed(&self) -> Result<Vec<String>> {
-        let all = self.run(
-            "find",
-            &["/opt/changed", "-not", "-path", "*/var/l*/systemd*", "-not", "-path", "*/log/*"],
-        )?;
-        let mut files: Vec<_> =
-            all.lines().map(|line| line.trim_start_matches("/opt/changed").to_owned()).collect();
-        files.sort();
-        Ok(files)
+        let own = ["-not", "-path", "*/var/l*/systemd*", "-not", "-path", "*/log/*"];
+        let all = self.run("find", &[&["/opt/changed"][..], &own, &["-printf", "%y %P\\n"]].concat())?;
+        let mut changed: Vec<_> =
+            all.lines().filter_map(|line| line.split_once(' ')).filter(differs).collect();
+        changed.sort_unstable();
+        Ok(changed.into_iter().map(|(_, path)| path.to_owned()).collect())
+    }
+
+    /// What an installation and its state are on the disk, as a power cut would leave it.
+    pub fn copy_disk(&self, to: &Path) -> Result<()> {
+        for place in DISK {
+            copy(&self.path("/opt/changed"), place, to)?;
+        }
+        Ok(())
     }
 
     fn start(init: Init, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
@@ -244,6 +253,33 @@ impl Drop for System {
             eprintln!("{} is not gone", self.cgroup.display());
         }
     }
+}
+
+/// A character device there says that something is gone. A folder is there also when only something in it has changed.
+fn differs((kind, path): &(&str, &str)) -> bool {
+    *kind != "c" && !(*kind == "d" && Path::new("/").join(path).is_dir())
+}
+
+/// Puts a disk that was copied under the next boot.
+pub fn lay(disk: &Path, root: &Path) -> Result<()> {
+    DISK.iter().try_for_each(|place| copy(disk, place, root))
+}
+
+/// Replaces what is there. A place that is not there is not there any more.
+fn copy(from: &Path, place: &str, to: &Path) -> Result<()> {
+    let (from, to) = (from.join(place), to.join(place));
+    match fs::symlink_metadata(&to) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(&to)?,
+        Ok(_) => fs::remove_file(&to)?,
+        Err(_) => {}
+    }
+    if !from.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(to.parent().context("a folder")?)?;
+    let copied = Command::new("cp").arg("--archive").args([&from, &to]).status()?;
+    ensure!(copied.success(), "cp {}", from.display());
+    Ok(())
 }
 
 fn new_cgroup() -> Result<PathBuf> {

@@ -13,5 +13,5 @@ mod terminal;
 pub use accounts::{PASSWORD, User};
 pub use caller::Caller;
 pub use calls::{Answer, Order, neighbour, run as run_caller};
-pub use computer::{HELPER, Init, PROGRAMS, System};
+pub use computer::{HELPER, Init, PROGRAMS, System, lay};
 pub use terminal::Terminal;

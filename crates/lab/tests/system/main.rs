@@ -10,16 +10,47 @@ mod removal;
 mod service;
 mod unit;
 
+use std::time::Duration;
+
 use ropeway_helper_api::{
     Capture, EPOCH, Grant, ListenerPorts, Method, Plan, Ports, REVISION, Reply, Request, SessionId, bus,
 };
-use ropeway_lab::system::{Answer, Caller, Order, System, Terminal, User, neighbour};
+use ropeway_lab::{
+    harness::wait_until,
+    system::{Answer, Caller, Order, System, Terminal, User, neighbour},
+};
+
+/// More than anything small takes, also while other tests compile and run.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A computer with the helper as the app's set-up leaves it, and no grants.
+fn installed(test: &str) -> Option<System> {
+    let system = System::boot(test)?;
+    system.install_helper().expect("it installs");
+    Some(system)
+}
+
+/// One with a grant for everything, a connection, and the neighbour captured for everybody.
+fn tunnel(system: &System) -> Caller {
+    let mut caller = Caller::new(system, User::YES);
+    assert_eq!(caller.does(&Order::SetUp(Grant::All)), Answer::Done);
+    connect(&mut caller);
+    load(&mut caller, User::YES, Grant::All);
+    assert!(is_captured(&mut caller));
+    caller
+}
+
+#[track_caller]
+fn wait_for(what: &str, condition: impl FnMut() -> bool) {
+    assert!(wait_until(SOON, condition), "{what}: not within {SOON:?}");
+}
 
 /// A terminal in which polkit asks that person when that process wants something.
 fn agent_for(system: &System, person: User, process: u32) -> Terminal {
     let mut agent = system.command_of(person, "sh");
     // it closes that descriptor when polkit knows it
-    let line = format!("pkttyagent --process {process} --notify-fd 3 3>&1 >/dev/tty | {{ cat; echo ready; }}");
+    let line =
+        format!("pkttyagent --process {process} --notify-fd 3 3>&1 >/dev/tty | {{ cat; echo ready; }}");
     let agent = Terminal::start(agent.args(["-c", &line])).expect("pkttyagent runs");
     agent.wait_for("ready").expect("polkit knows it");
     agent
