@@ -1,6 +1,7 @@
 // What a screen reader is told: that a profile reached another state. Not every second of a countdown.
 
 import type { Phase, Profile, ProfileId, Status } from './bindings';
+import { phaseOf, wordsOf } from './status';
 
 export interface ProfileState {
   profile: Profile;
@@ -25,5 +26,5 @@ export class Announcements {
 }
 
 function reason(status: Status): string {
-  return status.phase === 'error' && status.failure ? status.failure.title : status.words;
+  return phaseOf(status) === 'error' && status.failure ? status.failure.title : wordsOf(status);
 }

@@ -1,15 +1,20 @@
 // The one way from the window to the engine. Everything else in the window sees this interface and the
 // engine's types, never Tauri, so that tests and a plain browser can put another engine behind it.
 
-import type { Command, Event, Failure, Interest, Reply } from './bindings';
+import type { Command, Event, Failure, Interest, ProfileId, Reply } from './bindings';
 
 export type Unsubscribe = () => void;
+
+/** What a click outside of the window, in the tray's menu, wants to see in it. */
+export type Wish = { type: 'settings' } | { type: 'setUp'; profile: ProfileId };
 
 export interface Backend {
   /** Answers with a reply, or throws an `EngineError`. */
   command(command: Command): Promise<Reply>;
   /** Hears the present state first, then every change, until the returned function is called. */
   subscribe(interest: Interest, hear: (event: Event) => void): Promise<Unsubscribe>;
+  /** Hears wishes for as long as the window lives; one that came before it did is heard first. */
+  attend(hear: (wish: Wish) => void): Promise<void>;
 }
 
 /** A failure that the engine named; carries its words to whoever shows it. */

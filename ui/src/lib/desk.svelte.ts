@@ -1,12 +1,13 @@
 // What the window knows and does: the profiles, the live connections, where the user is, and every command that a
 // click or a key can cause. Components read it and call it; it knows no component.
 
-import { failureOf, type Backend, type Unsubscribe } from './backend';
+import { failureOf, type Backend, type Unsubscribe, type Wish } from './backend';
 import type { BrokenProfile, Command, Event, Failure, Profile, ProfileId, Reply } from './bindings';
 import { Draft } from './draft.svelte';
 import { Importer } from './importer.svelte';
 import { LiveConnections } from './live.svelte';
 import { ProfileList } from './profiles.svelte';
+import { Settings } from './settings.svelte';
 import { isOn } from './status';
 import { ConnectionTable } from './table.svelte';
 
@@ -34,16 +35,23 @@ export class Desk {
   /** Why the last command was not done. */
   failure = $state.raw<Failure | null>(null);
 
+  readonly settings: Settings;
   readonly backend: Backend;
   #chosen = $state<ProfileId | null>(null);
   /** The user has shown what the window is to be about; until then it follows what is up. */
   #picked = false;
   #chosenFile = $state<string | null>(null);
+  /** A wish about a profile, from before the list of them came. */
+  #early: Wish | null = null;
   /** Profiles whose switch was used and not answered yet. */
   readonly #switching = new Set<ProfileId>();
 
   constructor(backend: Backend) {
     this.backend = backend;
+    this.settings = new Settings(backend, {
+      ask: (question) => (this.question = question),
+      connect: (id) => void this.connect(id),
+    });
   }
 
   readonly profile: Profile | undefined = $derived.by(() =>
@@ -94,6 +102,36 @@ export class Desk {
     const type = isOn(this.profiles.status(id)) ? 'disconnect' : 'connect';
     await this.#do({ type, profile: id });
     this.#switching.delete(id);
+  }
+
+  /** Tries again what has stopped; it may be switched on all the while, because its networks are held. */
+  async connect(id: ProfileId): Promise<void> {
+    this.#picked = true;
+    await this.#do({ type: 'connect', profile: id });
+  }
+
+  /** Ends it, and lets through what it held. */
+  async disconnect(id: ProfileId): Promise<void> {
+    this.#picked = true;
+    await this.#do({ type: 'disconnect', profile: id });
+  }
+
+  /** Shows what a click in the tray's menu wants to see. */
+  async attend(): Promise<void> {
+    await this.backend.attend((wish) => this.show(wish)).catch(() => undefined);
+  }
+
+  show(wish: Wish): void {
+    if (wish.type === 'settings') return this.settings.open();
+    if (!this.profiles.known) {
+      this.#early = wish;
+      return;
+    }
+    const profile = this.profiles.byId(wish.profile);
+    if (!profile) return;
+    this.settings.close();
+    this.choose(profile.id);
+    if (!this.draft) this.settings.openSetUp(profile);
   }
 
   add(): void {
@@ -150,7 +188,13 @@ export class Desk {
 
   #hear(event: Event): void {
     this.profiles.hear(event);
-    if (event.type !== 'connections') this.#settle();
+    this.settings.helper.hear(event);
+    if (event.type === 'profiles' || event.type === 'status') this.#settle();
+    if (this.#early && this.profiles.known) {
+      const wish = this.#early;
+      this.#early = null;
+      this.show(wish);
+    }
   }
 
   /** Something sensible is chosen as long as there is something to choose. */

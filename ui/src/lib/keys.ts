@@ -1,10 +1,17 @@
 // The keys of the window, in one table: what it shows in a hint is what it listens to.
 
-export type Action = 'add' | 'import' | 'toggle' | 'edit' | 'filter';
+import { isMac } from './platform';
 
-const KEYS: Record<string, Action> = { n: 'add', o: 'import', t: 'toggle', e: 'edit', f: 'filter' };
+export type Action = 'add' | 'import' | 'toggle' | 'edit' | 'filter' | 'settings';
 
-const isMac = /Mac/.test(navigator.platform);
+const KEYS: Record<string, Action> = {
+  n: 'add',
+  o: 'import',
+  t: 'toggle',
+  e: 'edit',
+  f: 'filter',
+  ',': 'settings',
+};
 
 /** The action of a key press with Ctrl (on a Mac ⌘) and nothing else held. */
 export function actionOf(event: KeyboardEvent): Action | undefined {

@@ -14,6 +14,7 @@ export class ProfileList {
 
   /** Those that the user made; the built-in one is always there and says nothing about a first run. */
   readonly own = $derived(this.all.filter((profile) => !profile.builtIn));
+  readonly names: ReadonlySet<string> = $derived(new Set(this.all.map((profile) => profile.name)));
   readonly anyOn = $derived(this.all.some((profile) => isOn(this.status(profile.id))));
 
   hear(event: Event): void {

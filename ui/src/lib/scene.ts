@@ -1,6 +1,7 @@
 // How a state looks as a picture of the rope and the cabin.
 
 import type { Status } from './bindings';
+import { phaseOf } from './status';
 
 export interface Scene {
   rope: 'taut' | 'slack' | 'dotted';
@@ -17,7 +18,7 @@ const REST: Scene = { rope: 'taut', cabin: 'near', hollow: true, gate: false, cu
 
 export function sceneOf(status: Status): Scene {
   const held = { ...REST, gate: status.blocking };
-  switch (status.phase) {
+  switch (phaseOf(status)) {
     case 'off':
       return { ...held, rope: 'slack', cabin: 'none' };
     case 'connecting':

@@ -2,7 +2,7 @@
 
 import { Channel, invoke } from '@tauri-apps/api/core';
 
-import { EngineError, failureOf, type Backend } from './backend';
+import { EngineError, failureOf, type Backend, type Wish } from './backend';
 import type { Command, Event, Interest, Reply } from './bindings';
 
 export const tauriBackend: Backend = {
@@ -18,5 +18,9 @@ export const tauriBackend: Backend = {
     const channel = new Channel<Event>(hear);
     const subscription = await invoke<number>('subscribe', { interest, channel });
     return () => void invoke('unsubscribe', { subscription });
+  },
+
+  async attend(hear: (wish: Wish) => void) {
+    await invoke('attend', { channel: new Channel<Wish>(hear) });
   },
 };

@@ -18,6 +18,8 @@ function fields(profile: Profile): Problem[] {
   if (!profile.builtIn && /\s/.test(profile.server))
     problems.push(at('server', 'A server has no spaces in it.'));
   if (profile.subnets.length === 0) problems.push(at('subnets', 'Say at least one network.'));
+  if (/^(user|group|cgroup):$/.test(profile.capture)) problems.push(at('capture', 'Say which one.'));
+  if (/:nobody-here$/.test(profile.capture)) problems.push(at('capture', 'There is none of that name.'));
   return problems;
 }
 

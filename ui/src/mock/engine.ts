@@ -1,9 +1,10 @@
 // Profiles in memory, tunnels that come up after a moment, connections from a fixed seed.
 
-import { EngineError, type Backend, type Unsubscribe } from '../lib/backend';
+import { EngineError, type Backend, type Unsubscribe, type Wish } from '../lib/backend';
 import type { Command, Event, Interest, Profile, ProfileId, Reply, Status } from '../lib/bindings';
 import { check } from './check';
 import { failure } from './failures';
+import { MockHelper } from './helper';
 import { previewOf } from './import';
 import type { MockScene } from './scenes';
 import { statusOf } from './states';
@@ -23,6 +24,9 @@ export class MockEngine implements Backend {
   readonly statuses = new Map<ProfileId, Status>();
   /** Everything that was asked, for tests. */
   readonly asked: Command[] = [];
+  readonly helper: MockHelper;
+  /** Says a wish of the tray's. */
+  wish: (wish: Wish) => void = () => undefined;
   readonly #scene: MockScene;
   readonly #traffic: Traffic;
   readonly #listeners = new Set<Listener>();
@@ -31,6 +35,7 @@ export class MockEngine implements Backend {
   constructor(scene: MockScene) {
     this.#scene = scene;
     this.profiles = scene.profiles;
+    this.helper = new MockHelper(scene.helper);
     this.#traffic = new Traffic(scene.connections);
     for (const status of scene.statuses) this.statuses.set(status.profile, status);
   }
@@ -57,15 +62,26 @@ export class MockEngine implements Backend {
       case 'closeConnection':
         this.#traffic.close(command.connection);
         return { type: 'done' };
+      case 'helper':
+      case 'setUpHelper':
+      case 'revokeGrant':
+      case 'removeHelper':
+      case 'restoreNetwork':
+        return this.#ofHelper(command);
       default:
         return { type: 'done' };
     }
+  }
+
+  async attend(hear: (wish: Wish) => void): Promise<void> {
+    this.wish = hear;
   }
 
   async subscribe(interest: Interest, hear: (event: Event) => void): Promise<Unsubscribe> {
     const listener = { interest, hear };
     this.#listeners.add(listener);
     hear(this.#list());
+    hear({ type: 'helper', helper: this.helper.state });
     for (const status of this.statuses.values()) hear({ type: 'status', status });
     if (interest.connections) hear({ type: 'connections', delta: this.#traffic.snapshot(this.#up()) });
     this.#run();
@@ -91,9 +107,16 @@ export class MockEngine implements Backend {
   #connect(id: ProfileId): Reply {
     this.#become(id, 'connecting');
     setTimeout(() => {
-      if (this.statuses.get(id)?.phase === 'connecting') this.#become(id, 'connected');
+      if (this.statuses.get(id)?.phase === 'connecting')
+        this.#become(id, this.helper.obstacle ?? 'connected');
     }, SIGN_IN);
     return { type: 'done' };
+  }
+
+  async #ofHelper(command: Command): Promise<Reply> {
+    const reply = await this.helper.command(command);
+    this.say({ type: 'helper', helper: this.helper.state });
+    return reply;
   }
 
   #disconnect(id: ProfileId): Reply {

@@ -13,6 +13,42 @@ const WORDS: Partial<Record<Code, { title: string; cause: string; detail: string
     cause: 'The network went away or the server closed it. It is tried again by itself.',
     detail: 'client_loop: send disconnect: Broken pipe',
   },
+  'E-HELPER-MISSING': {
+    title: 'The set-up part of {} did not start.',
+    cause: 'It is not installed, or permission was not given.',
+    detail: 'org.freedesktop.DBus.Error.ServiceUnknown: The name org.ropeway.Helper1 was not provided',
+  },
+  'E-HELPER-OLD': {
+    title: 'The set-up part of {} does not fit this app.',
+    cause: 'One of the two was updated and the other was not.',
+    detail: 'helper 1.4, app 2.0',
+  },
+  'E-NOT-GRANTED': {
+    title: 'You may not send traffic of {} through a tunnel yet.',
+    cause: 'An administrator has to allow it once. Set-up asks for that; afterwards nobody is asked again.',
+    detail: '',
+  },
+  'E-DENIED': {
+    title: '{} was not set up.',
+    cause:
+      'The administrator’s password was not given, or the question was closed. Nothing was changed; try again when ' +
+      'somebody who may allow it is there.',
+    detail: '',
+  },
+  'E-HELPER-SETUP': {
+    title: 'Set-up of {} did not finish.',
+    cause:
+      'The part of Ropeway that changes network rules could not be put in its place. Nothing is half-installed; the ' +
+      'details say what was in the way.',
+    detail: 'writing /usr/libexec/ropeway-helper: Read-only file system (os error 30)',
+  },
+  'E-FW-GONE': {
+    title: 'Another program removed our network rules.',
+    cause:
+      'They were put back at once. A firewall that is loaded anew often does this; connections made in between went ' +
+      'their usual way.',
+    detail: 'table ip ropeway: gone; loaded again after 1.2 s',
+  },
   'E-PROFILE-FILE': {
     title: '{} cannot be read',
     cause: 'Line 4 is not TOML. Correct the file or remove it.',

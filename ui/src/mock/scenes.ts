@@ -2,6 +2,7 @@
 
 import type { BrokenProfile, Profile, Status } from '../lib/bindings';
 import { failure } from './failures';
+import type { HelperScene } from './helper';
 import { statusOf, type MockState } from './states';
 
 export interface MockScene {
@@ -10,6 +11,7 @@ export interface MockScene {
   broken: BrokenProfile[];
   /** Connections of each profile that is up. */
   connections: number;
+  helper: HelperScene;
 }
 
 interface Sketch extends Partial<Profile> {
@@ -60,6 +62,26 @@ const WORK: Sketch[] = [
   HERE,
 ];
 
+// A profile that has been switched on for the first time.
+const FRESH: Sketch[] = [
+  { ...(WORK[0] as Sketch), state: 'helper-missing' },
+  { ...(WORK[1] as Sketch), state: 'off', capture: 'everyone' },
+  HERE,
+];
+
+// Tunnels whose rules meet others'.
+const RULES: Sketch[] = [
+  { ...(WORK[0] as Sketch), state: 'rules-put-back' },
+  {
+    ...(WORK[1] as Sketch),
+    state: 'overlapping',
+    subnets: ['10.40.0.0/16', '192.0.2.0/24', '198.51.100.0/24'],
+  },
+  { ...(WORK[3] as Sketch), state: 'given-up', whileDown: 'networks', capture: 'user:ci' },
+  { ...(WORK[10] as Sketch), state: 'not-granted' },
+  HERE,
+];
+
 const BROKEN: BrokenProfile[] = [
   {
     file: '/home/me/.config/ropeway/profiles/old-office.toml',
@@ -79,6 +101,10 @@ export function sceneNamed(name: string): MockScene {
       return scene([...WORK.slice(0, 1), HERE], [], MANY);
     case 'broken':
       return scene(WORK, BROKEN, SOME);
+    case 'fresh':
+      return { ...scene(FRESH, [], 0), helper: 'missing' };
+    case 'rules':
+      return scene(RULES, [], SOME);
     default:
       return scene(WORK, [], SOME);
   }
@@ -103,5 +129,6 @@ function scene(sketches: Sketch[], broken: BrokenProfile[], connections: number)
     statuses: drawn.map(({ status }) => status),
     broken,
     connections,
+    helper: 'ready',
   };
 }

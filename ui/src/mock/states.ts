@@ -1,6 +1,6 @@
 // A status for every state that the window can show, in the engine's words.
 
-import type { Profile, Status } from '../lib/bindings';
+import type { Code, Profile, Status } from '../lib/bindings';
 import { hostOf } from '../lib/format';
 import { offStatus } from '../lib/status';
 import { failure } from './failures';
@@ -17,7 +17,13 @@ export type MockState =
   | 'needs-you'
   | 'paused'
   | 'error'
-  | 'set-up';
+  | 'set-up'
+  | 'not-granted'
+  | 'helper-missing'
+  | 'helper-old'
+  | 'rules-put-back'
+  | 'overlapping'
+  | 'given-up';
 
 export function statusOf(profile: Profile, state: MockState, now = Date.now()): Status {
   const host = profile.server ? hostOf(profile.server) : 'this computer';
@@ -70,7 +76,8 @@ const COURSES: Record<MockState, Course> = {
   blocking: (host, nets, now) => ({
     ...COURSES.reconnecting(host, nets, now),
     blocking: true,
-    sentence: `Traffic to ${nets} is held, so that nothing leaves by another way.`,
+    words: `Reconnecting — traffic to ${nets} is held`,
+    sentence: `Nothing leaves by another way until ${host} answers again. 2nd try in 8 s.`,
   }),
   waiting: () => ({
     phase: 'waiting',
@@ -93,4 +100,24 @@ const COURSES: Record<MockState, Course> = {
     failure: failure('E-AUTH-KEY', host),
   }),
   'set-up': () => ({ phase: 'set-up', words: 'Set-up not finished', sentence: 'Finish it to connect.' }),
+  'not-granted': () => stopped('E-NOT-GRANTED'),
+  'helper-missing': () => stopped('E-HELPER-MISSING'),
+  'helper-old': () => stopped('E-HELPER-OLD'),
+  'rules-put-back': (host, nets, now) => ({
+    ...COURSES.connected(host, nets, now),
+    failure: failure('E-FW-GONE', 'this computer'),
+  }),
+  overlapping: (host, nets, now) => ({
+    ...COURSES.connected(host, nets, now),
+    conflicts: [
+      { subnet: '10.40.0.0/16', holder: 'Work' },
+      { subnet: '192.0.2.0/24', holder: 'another user of this computer' },
+    ],
+  }),
+  'given-up': (host) => ({ ...COURSES.error(host, '', 0), blocking: true }),
 };
+
+function stopped(code: Code): Partial<Status> {
+  const why = failure(code, 'this computer');
+  return { phase: 'error', words: why.title.replace(/\.$/, ''), failure: why };
+}

@@ -71,7 +71,7 @@ test('everything can be reached with the Tab key, in the order of the page, and 
   await page.goto('/');
   await page.locator('[data-row]').first().waitFor();
   const stops: string[] = [];
-  for (let n = 0; n < 6; n += 1) {
+  for (let n = 0; n < 7; n += 1) {
     await page.keyboard.press('Tab');
     const stop = await page.evaluate(() => {
       const focused = document.activeElement as HTMLElement;
@@ -84,7 +84,15 @@ test('everything can be reached with the Tab key, in the order of the page, and 
     expect(stop.ring, stop.name).toBe(true);
     stops.push(stop.name);
   }
-  expect(stops).toEqual(['import', 'add-profile', 'profile-row', 'edit', 'tab-overview', 'connect-switch']);
+  expect(stops).toEqual([
+    'import',
+    'add-profile',
+    'profile-row',
+    'open-settings',
+    'edit',
+    'tab-overview',
+    'connect-switch',
+  ]);
 });
 
 test('Space on the switch connects', async ({ page }) => {
@@ -134,19 +142,61 @@ test('a cabin under way moves in steps and rests after thirty seconds', async ({
 test('every target is large enough for a finger', async ({ page }) => {
   await page.goto('/');
   await page.locator('[data-profile="work"]').click();
-  for (const place of ['tab-connections', 'edit']) {
-    await page.getByTestId(place).click();
-    const small = await page.evaluate(() =>
-      [...document.querySelectorAll<HTMLElement>('button, input:not(.vh), summary')]
-        .filter((element) => element.checkVisibility())
-        .filter((element) => {
-          const target = element.closest('label') ?? element;
-          return target.getBoundingClientRect().height < 28;
-        })
-        .map((element) => element.outerHTML.slice(0, 120)),
-    );
-    expect(small).toEqual([]);
+  for (const place of ['tab-connections', 'edit', 'advanced']) {
+    await page.getByTestId(place).locator('summary').or(page.getByTestId(place)).first().click();
+    expect(await tooSmall(page)).toEqual([]);
   }
+});
+
+test('settings and set-up have targets as large', async ({ page }) => {
+  await page.goto('/?scene=fresh&helper=installed');
+  await page.keyboard.press('Control+,');
+  await expect(page.getByTestId('grant').first()).toBeVisible();
+  expect(await tooSmall(page)).toEqual([]);
+  await page.getByTestId('allow-all').click();
+  await expect(page.getByTestId('scope-all')).toBeVisible();
+  expect(await tooSmall(page)).toEqual([]);
+});
+
+test('set-up can be done with the keyboard alone, and its course is said', async ({ page }) => {
+  await page.goto('/?scene=fresh');
+  await page.locator('[data-profile="work"]').click();
+  await page.getByTestId('open-setup').focus();
+  await page.keyboard.press('Enter');
+  const sheet = page.getByRole('dialog', { name: 'One-time set-up' });
+  await expect(sheet.getByRole('radio', { name: 'Just my traffic' })).toBeChecked();
+  await sheet.getByRole('radio', { name: 'Just my traffic' }).focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(sheet.getByRole('radio', { name: 'The whole computer' })).toBeChecked();
+  await page.getByTestId('run-setup').focus();
+  await page.keyboard.press('Enter');
+  await expect(sheet.getByRole('status')).toHaveText('Waiting for the administrator’s answer');
+  await expect(page.getByTestId('state-words')).toHaveText('Connected');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('settings are reached and left with the keyboard, and the focus comes back', async ({ page }) => {
+  await page.goto('/');
+  await page.getByTestId('open-settings').focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('main', { name: 'Settings' })).toBeVisible();
+  await expect(page.getByRole('navigation', { name: 'Profiles' })).toBeHidden();
+  await expect(page.getByRole('region', { name: 'Who may use it' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByTestId('open-settings')).toBeFocused();
+});
+
+test('the advanced fields have names and say what a choice means', async ({ page }) => {
+  await page.goto('/');
+  await page.locator('[data-profile="work"]').click();
+  await page.getByTestId('edit').click();
+  const whose = page.getByRole('combobox', { name: 'Whose traffic' });
+  await expect(whose).toBeHidden();
+  await page.getByTestId('advanced').locator('summary').press('Enter');
+  await whose.selectOption('Everyone on this computer');
+  await expect(whose).toHaveAccessibleDescription(/permission for the whole computer/);
+  await page.getByRole('radio', { name: 'Its networks are held' }).check({ force: true });
+  await expect(page.getByTestId('editor')).toContainText('Nothing for these networks leaves by another way');
 });
 
 test('the parts of the page have their roles and names', async ({ page }) => {
@@ -166,3 +216,16 @@ test('the parts of the page have their roles and names', async ({ page }) => {
   await page.getByTestId('filter').fill('no such thing');
   await expect(page.getByTestId('no-connections')).toContainText('No active connection matches');
 });
+
+/** What a finger would miss. */
+function tooSmall(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('button, input:not(.vh), select, summary')]
+      .filter((element) => element.checkVisibility())
+      .filter((element) => {
+        const target = element.closest('label') ?? element;
+        return target.getBoundingClientRect().height < 28;
+      })
+      .map((element) => element.outerHTML.slice(0, 120)),
+  );
+}

@@ -5,7 +5,8 @@ import { expect, test, type Page } from '@playwright/test';
 
 interface Screen {
   name: string;
-  scene?: string;
+  /** What the engine holds: `scene=`, `helper=`, `answer=`. */
+  query?: string;
   act: (page: Page) => Promise<void>;
 }
 
@@ -22,16 +23,97 @@ const connections = async (page: Page): Promise<void> => {
 const COMMAND = `sudo -E sshuttle -v -r deploy@edge.example.net 10/8 172.20.0.0/16 \\
   -x 10.0.7.0/24 -e 'ssh -C -i ~/.ssh/edge' -D --pidfile=tun.pid &`;
 
+const settings = async (page: Page): Promise<void> => {
+  await page.keyboard.press('Control+,');
+  await expect(page.getByTestId('setup-state')).toBeVisible();
+};
+
+const setUp = async (page: Page): Promise<void> => {
+  await open('work')(page);
+  await page.getByTestId('open-setup').click();
+};
+
 const SCREENS: Screen[] = [
+  { name: 'settings', act: settings },
+  { name: 'settings-installed', query: 'helper=installed', act: settings },
+  { name: 'settings-missing', query: 'helper=missing', act: settings },
+  { name: 'settings-not-granted', query: 'helper=not-granted', act: settings },
+  { name: 'settings-old', query: 'helper=old', act: settings },
+  { name: 'settings-own', query: 'helper=own', act: settings },
+  { name: 'settings-leftovers', query: 'helper=leftovers', act: settings },
+  {
+    name: 'settings-waiting',
+    query: 'helper=installed&answer=never',
+    act: async (page) => {
+      await settings(page);
+      await page.getByTestId('revoke').first().click();
+      await page.getByTestId('confirm').click();
+      await expect(page.getByTestId('waiting')).toBeVisible();
+    },
+  },
+  {
+    name: 'settings-broken',
+    query: 'helper=installed&answer=broken',
+    act: async (page) => {
+      await settings(page);
+      await page.getByTestId('remove-setup').click();
+      await page.getByTestId('confirm').click();
+      await expect(page.getByTestId('failure-code')).toHaveText('E-HELPER-SETUP');
+    },
+  },
+  {
+    name: 'remove',
+    query: 'helper=installed',
+    act: async (page) => {
+      await settings(page);
+      await page.getByTestId('remove-setup').click();
+    },
+  },
+  { name: 'needs-setup', query: 'scene=fresh', act: open('work') },
+  { name: 'setup', query: 'scene=fresh', act: setUp },
+  {
+    name: 'setup-waiting',
+    query: 'scene=fresh&answer=never',
+    act: async (page) => {
+      await setUp(page);
+      await page.getByTestId('run-setup').click();
+      await expect(page.getByTestId('waiting')).toBeVisible();
+    },
+  },
+  {
+    name: 'setup-denied',
+    query: 'scene=fresh&answer=no',
+    act: async (page) => {
+      await setUp(page);
+      await page.getByTestId('run-setup').click();
+      await expect(page.getByTestId('failure-code').last()).toHaveText('E-DENIED');
+    },
+  },
+  { name: 'leftover-note', query: 'helper=leftovers', act: open('work') },
+  { name: 'rules-put-back', query: 'scene=rules', act: open('work') },
+  { name: 'overlapping', query: 'scene=rules', act: open('staging') },
+  { name: 'given-up', query: 'scene=rules', act: open('farm') },
+  {
+    name: 'advanced',
+    query: 'scene=rules',
+    act: async (page) => {
+      await open('farm')(page);
+      await page.getByTestId('edit').click();
+      await page.getByTestId('field-capture-name').fill('nobody-here');
+      await expect(page.getByTestId('problem')).toBeVisible();
+      await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+      await page.getByTestId('field-while-down').scrollIntoViewIfNeeded();
+    },
+  },
   { name: 'list', act: async () => undefined },
   { name: 'overview', act: open('work') },
   { name: 'off', act: open('home') },
   { name: 'error', act: open('farm') },
   { name: 'blocking', act: open('staging') },
   { name: 'connecting', act: open('yard') },
-  { name: 'empty', scene: 'empty', act: async () => undefined },
+  { name: 'empty', query: 'scene=empty', act: async () => undefined },
   { name: 'connections', act: connections },
-  { name: 'many', scene: 'many', act: connections },
+  { name: 'many', query: 'scene=many', act: connections },
   {
     name: 'closed',
     act: async (page) => {
@@ -100,7 +182,7 @@ const SCREENS: Screen[] = [
   },
   {
     name: 'broken',
-    scene: 'broken',
+    query: 'scene=broken',
     act: async (page) => page.getByTestId('broken-row').click(),
   },
 ];
@@ -126,7 +208,7 @@ for (const size of SIZES) {
           page.on('console', (message) => {
             if (message.text().includes('Content Security Policy')) errors.push(message.text());
           });
-          await page.goto(`/?scene=${screen.scene ?? 'work'}`);
+          await page.goto(`/?${screen.query ?? ''}`);
           await page.evaluate((text) => (document.documentElement.style.fontSize = `${text}%`), size.text);
           await page.locator('[data-row]').first().waitFor();
           await screen.act(page);

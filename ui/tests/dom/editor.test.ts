@@ -166,3 +166,48 @@ test('a profile that cannot be saved says why and keeps what was typed', async (
   await waitFor(() => expect(text('command-failure')).toContain('disk full'));
   expect((byId('field-name') as HTMLInputElement).value).toBe('Workshop');
 });
+
+async function choosePerson(value: string): Promise<void> {
+  await fireEvent.change(byId('field-capture'), { target: { value } });
+}
+
+test('whose traffic and what happens while it is down are written as the engine reads them', async () => {
+  const engine = await open('work');
+  await choose('work');
+  await shortcut('e');
+  expect((byId('advanced') as HTMLDetailsElement).open).toBe(false);
+  await choosePerson('user');
+  await waitFor(() => expect(document.activeElement).toBe(byId('field-capture-name')));
+  // A name that is still to be typed is not missed yet.
+  expect(maybe('problem')).toBeNull();
+  await fill('field-capture-name', 'ci');
+  await fireEvent.click(screen.getByRole('radio', { name: 'Its networks are held', hidden: true }));
+  await fireEvent.click(byId('save'));
+  await waitFor(() =>
+    expect(engine.profiles[0]).toMatchObject({ id: 'work', capture: 'user:ci', whileDown: 'networks' }),
+  );
+});
+
+test('what was chosen there is seen when the profile is opened again, and its problem at its field', async () => {
+  await open('rules');
+  await choose('farm');
+  await shortcut('e');
+  expect((byId('advanced') as HTMLDetailsElement).open).toBe(true);
+  expect((byId('field-capture') as HTMLSelectElement).value).toBe('user');
+  expect((byId('field-capture-name') as HTMLInputElement).value).toBe('ci');
+  await fill('field-capture-name', 'nobody-here');
+  await waitFor(() => expect(byId('problem').dataset.field).toBe('capture'));
+  await choosePerson('everyone');
+  await waitFor(() => expect(maybe('problem')).toBeNull());
+  expect(document.body.textContent).toContain('needs the permission for the whole computer');
+});
+
+test('a problem in what is folded away unfolds it when it is saved', async () => {
+  await open('work');
+  await choose('work');
+  await shortcut('e');
+  await choosePerson('group');
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect((byId('advanced') as HTMLDetailsElement).open).toBe(true));
+  await waitFor(() => expect(document.activeElement).toBe(byId('field-capture-name')));
+});

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { Announcements } from '../../src/lib/announcements';
 import type { Profile } from '../../src/lib/bindings';
 import { sceneOf } from '../../src/lib/scene';
-import { isOn, shapeOf, toneOf } from '../../src/lib/status';
+import { isOn, shapeOf, toneOf, wordsOf } from '../../src/lib/status';
 import { statusOf, type MockState } from '../../src/mock/states';
 
 const WORK: Profile = {
@@ -47,7 +47,9 @@ test('every state has a shape of its own, and the drawing of it exists', () => {
 
 test('the switch is on for everything that the engine still works for', () => {
   const off = STATES.filter((state) => !isOn(statusOf(WORK, state)));
-  expect(off).toEqual(['off', 'error']);
+  expect(off).toEqual(['off', 'error', 'set-up']);
+  // It gave up, and still keeps its networks closed: there is something to switch off.
+  expect(isOn(statusOf(WORK, 'given-up'))).toBe(true);
 });
 
 test('red is for what will not go on by itself, amber for what waits or is held', () => {
@@ -80,4 +82,19 @@ test('a change of state is announced, the first state and a countdown are not', 
   expect(say('reconnecting')).toBe('Work: Reconnecting (2nd try, in 8 s)');
   expect(say('reconnecting', 'Reconnecting (2nd try, in 7 s)')).toBeNull();
   expect(say('error')).toBe('Work: bastion.example.org refused your key');
+});
+
+test('what set-up mends is no error, however the engine tells it', () => {
+  const told: MockState[] = ['set-up', 'not-granted', 'helper-missing', 'helper-old'];
+  for (const status of told.map((state) => statusOf(WORK, state))) {
+    expect([shapeOf(status), toneOf(status), isOn(status)]).toEqual(['setup', 'warn', false]);
+    expect(wordsOf(status)).toBe('Set-up not finished');
+    expect(sceneOf(status).cut).toBe(false);
+  }
+  expect(wordsOf(statusOf(WORK, 'error'))).toBe('bastion.example.org refused your key');
+});
+
+test('rules that were put back change nothing about being connected', () => {
+  const status = statusOf(WORK, 'rules-put-back');
+  expect([shapeOf(status), wordsOf(status)]).toEqual(['connected', 'Connected']);
 });
