@@ -36,6 +36,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["exec", name, host, "--", command @ ..] => exec(name, host, command),
         ["__serve", word, zone @ ..] => Ok(serve::run(word, zone.first().map(Path::new))?),
         ["__call"] => system::run_caller(),
+        ["__neighbour"] => system::run_neighbour(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

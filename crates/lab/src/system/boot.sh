@@ -67,7 +67,7 @@ only_our_services() {
     cd /
 }
 
-# A neighbour that has nothing but addresses: who gets there is refused at once.
+# A cable, and a neighbour at its other end.
 network() {
     ip netns add far
     ip link set lo up

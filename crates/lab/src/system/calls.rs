@@ -4,21 +4,25 @@
 use std::{
     collections::VecDeque,
     io::{self, BufRead, Read, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use ropeway_helper_api::{Grant, Message, Notice, Reply, Request, bus, wire};
 use serde::{Deserialize, Serialize};
 use zbus::{blocking::Connection, zvariant};
 
-/// What the listener says to whoever is sent to it.
+/// What listeners say to whoever is sent to them.
 const CAPTURED: &[u8] = b"captured";
+const NEIGHBOUR: &[u8] = b"neighbour";
+
+/// The neighbour's.
+const PORT: u16 = 80;
 
 /// A neighbour in the same kernel answers in microseconds.
 const REACH: Duration = Duration::from_secs(10);
@@ -71,8 +75,19 @@ pub enum Answer {
     Count(u32),
     /// The listener's.
     Port(u16),
-    /// Whether the listener answered, not the neighbour.
-    Captured(bool),
+    /// Who answered there.
+    Reached(Reached),
+}
+
+/// Where a connection to the neighbour went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reached {
+    /// To a listener of a caller.
+    Captured,
+    /// Where it wanted to go.
+    Neighbour,
+    /// Nowhere: somebody refused it.
+    Refused,
 }
 
 /// Until standard input ends.
@@ -110,7 +125,7 @@ impl Program {
                 Ok(Answer::Done)
             }
             Order::Listen => listen().map(Answer::Port),
-            Order::Reach(address) => reach(address).map(Answer::Captured),
+            Order::Reach(address) => reach(address).map(Answer::Reached),
             Order::Give(path) => self.give(&path),
             Order::Take(path) => self.take(&path),
         }
@@ -194,6 +209,17 @@ fn next(connection: &UnixStream) -> Result<Option<Message>> {
     }
 }
 
+/// The neighbour itself: it says who it is to whoever comes.
+pub fn run_neighbour() -> Result<()> {
+    let [_, v6] = neighbours();
+    let all = TcpListener::bind((Ipv6Addr::UNSPECIFIED, v6.port()))?;
+    println!("ready");
+    for mut guest in all.incoming().flatten() {
+        let _ = guest.write_all(NEIGHBOUR);
+    }
+    Ok(())
+}
+
 fn listen() -> Result<u16> {
     let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = v4.local_addr()?.port();
@@ -208,15 +234,19 @@ fn listen() -> Result<u16> {
     Ok(port)
 }
 
-fn reach(address: SocketAddr) -> Result<bool> {
+fn reach(address: SocketAddr) -> Result<Reached> {
     let mut stream = match TcpStream::connect_timeout(&address, REACH) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(Reached::Refused),
         stream => stream?,
     };
     stream.set_read_timeout(Some(REACH))?;
     let mut said = vec![];
     stream.read_to_end(&mut said)?;
-    Ok(said == CAPTURED)
+    match &said[..] {
+        CAPTURED => Ok(Reached::Captured),
+        NEIGHBOUR => Ok(Reached::Neighbour),
+        _ => bail!("{} said {said:?}", address),
+    }
 }
 
 fn name_of(error: &anyhow::Error) -> String {
@@ -226,12 +256,7 @@ fn name_of(error: &anyhow::Error) -> String {
     }
 }
 
-/// The neighbour, of which nothing but a refusal comes unless somebody captures what goes there.
-pub fn neighbour(v6: bool) -> SocketAddr {
-    let address: IpAddr = if v6 {
-        Ipv6Addr::new(0xfd20, 0, 0, 0, 0, 0, 0, 2).into()
-    } else {
-        Ipv4Addr::new(10, 20, 0, 2).into()
-    };
-    SocketAddr::new(address, 80)
+/// A computer behind a cable of this one, by both families.
+pub fn neighbours() -> [SocketAddr; 2] {
+    [(Ipv4Addr::new(10, 20, 0, 2), PORT).into(), (Ipv6Addr::new(0xfd20, 0, 0, 0, 0, 0, 0, 2), PORT).into()]
 }

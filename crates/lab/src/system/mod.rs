@@ -12,6 +12,6 @@ mod terminal;
 
 pub use accounts::{PASSWORD, User};
 pub use caller::Caller;
-pub use calls::{Answer, Order, neighbour, run as run_caller};
+pub use calls::{Answer, Order, Reached, neighbours, run as run_caller, run_neighbour};
 pub use computer::{HELPER, Init, PROGRAMS, System, lay};
 pub use terminal::Terminal;

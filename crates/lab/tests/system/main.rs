@@ -1,11 +1,12 @@
 //! The helper as a service of a real system: systemd, the system bus and polkit boot in namespaces of their own, and
 //! ordinary users call it. Tests need root, and are skipped with a line that says so elsewhere.
 //!
-//! `consent`: who is asked what, and who may. `service`: its life under systemd. `activation`: the bus alone.
+//! `consent`: who is asked what, and who may. `leftovers`: what stays closed on purpose. `service`: its life under systemd. `activation`: the bus alone.
 //! `removal`: from the app's set-up to nothing. `unit`: its files.
 
 mod activation;
 mod consent;
+mod leftovers;
 mod removal;
 mod service;
 mod unit;
@@ -17,7 +18,7 @@ use ropeway_helper_api::{
 };
 use ropeway_lab::{
     harness::wait_until,
-    system::{Answer, Caller, Order, System, Terminal, User, neighbour},
+    system::{Answer, Caller, Order, Reached, System, Terminal, User, neighbours},
 };
 
 /// More than anything small takes, also while other tests compile and run.
@@ -100,12 +101,20 @@ fn plan(port: u16, capture: Capture) -> Plan {
     }
 }
 
-/// Whether connections of this program to the neighbour arrive at the listener, over both families alike.
+/// Whether connections of this program to the neighbour arrive at a listener, or at the neighbour.
 #[track_caller]
 fn is_captured(caller: &mut Caller) -> bool {
-    let both = [false, true].map(|v6| caller.does(&Order::Reach(neighbour(v6))));
+    let reached = reach(caller);
+    assert_ne!(reached, Reached::Refused, "nothing is closed");
+    reached == Reached::Captured
+}
+
+/// Where connections of this program to the neighbour go, over both families alike.
+#[track_caller]
+fn reach(caller: &mut Caller) -> Reached {
+    let both = neighbours().map(|neighbour| caller.does(&Order::Reach(neighbour)));
     match &both {
-        [Answer::Captured(v4), Answer::Captured(v6)] if v4 == v6 => *v4,
+        [Answer::Reached(v4), Answer::Reached(v6)] if v4 == v6 => *v4,
         _ => panic!("{both:?}"),
     }
 }

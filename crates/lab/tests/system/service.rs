@@ -1,7 +1,9 @@
 //! The helper's life under systemd: whatever ends it, the rules go with it, and the next call starts it again.
 
-use ropeway_helper_api::{HostEntry, Hosts, Notice, Reply, Request, SessionId, bus};
-use ropeway_lab::system::{Answer, Caller, HELPER, Order, System, User};
+use std::{fs, path::Path};
+
+use ropeway_helper_api::{Grant, HostEntry, Hosts, Notice, Reply, Request, SessionId, bus};
+use ropeway_lab::system::{Answer, Caller, HELPER, Init, Order, System, User, lay};
 
 use crate::{ask, connect, installed, is_captured, load, tunnel, wait_for};
 
@@ -15,7 +17,7 @@ fn owner(system: &System) -> Option<u32> {
 }
 
 fn hosts(system: &System) -> String {
-    std::fs::read_to_string(system.path("/etc/hosts")).expect("there is one")
+    fs::read_to_string(system.path("/etc/hosts")).expect("there is one")
 }
 
 fn name_the_neighbour(caller: &mut Caller) {
@@ -31,7 +33,7 @@ fn assert_starts_again(system: &System, caller: &mut Caller, before: &str) {
     assert!(!is_captured(caller), "the kernel has removed the table");
     wait_for("the names to go", || hosts(system) == before);
     connect(caller);
-    load(caller, User::YES, ropeway_helper_api::Grant::All);
+    load(caller, User::YES, Grant::All);
     name_the_neighbour(caller);
     assert!(is_captured(caller));
 }
@@ -72,13 +74,14 @@ fn it_has_one_capability_and_a_sandbox() {
 
 #[test]
 fn when_nobody_needs_it_it_ends() {
-    let prepare = |root: &std::path::Path| {
+    let prepare = |root: &Path| {
         let folder = root.join("etc/systemd/system").join(format!("{UNIT}.d"));
-        std::fs::create_dir_all(&folder)?;
-        Ok(std::fs::write(folder.join("impatient.conf"), IMPATIENT)?)
+        fs::create_dir_all(&folder)?;
+        Ok(fs::write(folder.join("impatient.conf"), IMPATIENT)?)
     };
-    let init = ropeway_lab::system::Init::Systemd;
-    let Some(system) = System::boot_with("when_nobody_needs_it_it_ends", init, prepare) else { return };
+    let Some(system) = System::boot_with("when_nobody_needs_it_it_ends", Init::Systemd, prepare) else {
+        return;
+    };
     system.install_helper().expect("it installs");
     let mut caller = tunnel(&system);
     for _ in 0..2 {
@@ -102,12 +105,13 @@ fn an_update_waits_until_tunnels_have_ended() {
 
     assert_eq!(ask(&mut caller, Request::Unload { session: SessionId(1) }), Reply::Done);
     assert_eq!(caller.does(&Order::Hear), Answer::Ended);
+    wait_for("the old one's end", || owner(&system) != old);
     connect(&mut caller);
-    load(&mut caller, User::YES, ropeway_helper_api::Grant::All);
+    load(&mut caller, User::YES, Grant::All);
     assert!(is_captured(&mut caller));
     let new = owner(&system).expect("it runs");
     assert_ne!(Some(new), old);
-    let program = std::fs::read_link(system.path(&format!("/proc/{new}/exe"))).expect("it runs");
+    let program = fs::read_link(system.path(&format!("/proc/{new}/exe"))).expect("it runs");
     assert!(program.ends_with(HELPER.trim_start_matches('/')), "not a deleted one: {}", program.display());
 }
 
@@ -122,8 +126,8 @@ fn after_a_power_cut_the_boot_cleans_up() {
     drop(system);
 
     let boot = |test: &str| {
-        let lay = |root: &std::path::Path| ropeway_lab::system::lay(disk.path(), root);
-        System::boot_with(test, ropeway_lab::system::Init::Systemd, lay).expect("we are root")
+        let lay = |root: &Path| lay(disk.path(), root);
+        System::boot_with(test, Init::Systemd, lay).expect("we are root")
     };
     let system = boot("with a journal");
     assert_eq!(hosts(&system), before);
