@@ -45,6 +45,7 @@ setup: ## installs what is missing (Debian, Ubuntu)
 
 build: ui/dist/index.html
 	cargo build --workspace
+	cargo build -p ropeway-helper --features kill-points --bin ropeway-helper-mortal
 	installers/agent/build.sh $(AGENTS)
 
 ui/dist/index.html: ui/node_modules $(shell find ui/src ui/index.html ui/vite.config.ts -type f 2>/dev/null)

@@ -4,6 +4,7 @@
 //! ```text
 //! server   reads and writes messages        client   what one client may say
 //! rules    which sessions there are, and their table as a plain value (pure, tested on every OS)
+//! hosts    names in the hosts file          undo     what a helper that died left behind
 //! linux/   that table in the kernel, cgroups, marks, the process itself; elsewhere.rs where that is not built yet
 //! ```
 //! Start with `rules::render` for what is captured, with `server` for how a request is served.

@@ -47,7 +47,7 @@ const CANNOT_START: u8 = 2;
 /// To undo what all clients installed takes milliseconds; who asked us to end becomes impatient.
 const UNDO_TIME: Duration = Duration::from_secs(10);
 
-fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     // what is not UTF-8 means as little here as an empty word
     match &arguments.iter().map(|a| a.to_str().unwrap_or_default()).collect::<Vec<_>>()[..] {

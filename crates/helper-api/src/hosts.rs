@@ -35,7 +35,7 @@ pub struct RefusedHost {
 pub enum HostRefusal {
     /// Not a host name: RFC 1123 letters, digits, hyphens and dots, and at most [`limit::NAME`] bytes.
     Syntax,
-    /// `localhost`, or something that means this computer.
+    /// `localhost`, or something that means this computer, or that programs look for by themselves (`wpad`).
     Reserved,
     /// It has a dot, and none of the session's suffixes.
     Suffix,

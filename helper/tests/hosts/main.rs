@@ -7,4 +7,6 @@ mod files;
 mod names;
 mod text;
 #[cfg(target_os = "linux")]
+mod together;
+#[cfg(target_os = "linux")]
 mod world;
