@@ -20,6 +20,7 @@ test: setup build check test-ui test-rust ## every test, unit to end-to-end
 check: ui/node_modules check-deny check-macos ## formats, lints, licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	shellcheck -s sh src-tauri/engine/src/setup_helper/*.sh
 	cd ui && npm run --silent check && npm run --silent lint
 
 check-deny:

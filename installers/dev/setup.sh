@@ -10,6 +10,8 @@ packages="$packages xvfb xauth webkit2gtk-driver dbus"
 packages="$packages pkexec polkitd"
 # the helper as a service: a computer of its own in namespaces
 packages="$packages systemd util-linux"
+# linting the scripts that run as root
+packages="$packages shellcheck"
 # the lab: namespaces, ssh, firewall, a transport for ProxyCommand
 packages="$packages iproute2 nftables openssh-client openssh-server netcat-openbsd acl attr curl procps binutils bsdextrautils"
 

@@ -130,3 +130,43 @@ fn outcome(code: Option<i32>, said: &str) -> Result<(), Failure> {
 fn failed(detail: String) -> Failure {
     Failure::new(Code::HelperSetup, SUBJECT, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pkexecs_no_is_told_from_what_went_wrong() {
+        let code = |status, said: &str| outcome(status, said).err().map(|failure| failure.code);
+        assert_eq!(code(Some(0), "a warning"), None);
+        assert_eq!(code(Some(126), ""), Some(Code::Denied));
+        let no =
+            "Error executing command as another user: Not authorized\n\nThis incident has been reported.";
+        assert_eq!(code(Some(127), no), Some(Code::Denied));
+        let nobody = "Error executing command as another user: No authentication agent found.";
+        assert_eq!(code(Some(127), nobody), Some(Code::Denied));
+        assert_eq!(code(Some(127), "pkexec must be setuid root"), Some(Code::HelperSetup));
+        let script = outcome(Some(1), "the program is not the one that was announced").unwrap_err();
+        assert_eq!(script.code, Code::HelperSetup);
+        assert_eq!(script.detail, "the program is not the one that was announced");
+        assert_eq!(code(None, ""), Some(Code::HelperSetup), "killed");
+    }
+
+    /// What an administrator without polkit is told to run must do the same.
+    #[test]
+    fn the_way_by_hand_quotes_what_it_names() {
+        let words = install_by_hand(Path::new("/opt/my app/ropeway-helper"), Grant::All, Uid::from_raw(1000));
+        let place = "/usr/local/libexec/ropeway-helper";
+        let expected = format!(
+            "install -D -m 755 '/opt/my app/ropeway-helper' {place} && {place} --install --grant all --for 1000"
+        );
+        assert_eq!(words, expected);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_named() {
+        let failure = install(Path::new("/nowhere/ropeway-helper"), Grant::Own).await.unwrap_err();
+        assert_eq!(failure.code, Code::HelperSetup);
+        assert!(failure.detail.contains("/nowhere/ropeway-helper"), "{failure:?}");
+    }
+}

@@ -161,3 +161,6 @@ fn words(error: &zbus::Error) -> String {
 fn timed_out() -> zbus::Error {
     io::Error::from(io::ErrorKind::TimedOut).into()
 }
+
+#[cfg(test)]
+mod tests;
