@@ -40,6 +40,7 @@ impl Daemon {
             .args(["--nofork", "--print-address", "--config-file"])
             .arg(&file)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut address = String::new();
