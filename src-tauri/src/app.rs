@@ -15,6 +15,7 @@ use crate::{
     quit,
     tray::{self, Action, Host},
     window,
+    wishes::{self, Wish, Wishes},
 };
 
 /// Returns when the app has ended, on systems where Tauri's event loop returns at all.
@@ -22,7 +23,7 @@ pub fn run() -> tauri::Result<()> {
     let app = window::mend_pages(tauri::Builder::default())
         // First, because a second start must end before it does anything else.
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| window::show(app)))
-        .invoke_handler(generate_handler![ipc::command, ipc::subscribe, ipc::unsubscribe])
+        .invoke_handler(generate_handler![ipc::command, ipc::subscribe, ipc::unsubscribe, wishes::attend])
         .on_window_event(window::on_event)
         .setup(|app| {
             start(app);
@@ -67,9 +68,18 @@ pub fn act(app: &AppHandle, action: Action) {
     match action {
         Action::Toggle(profile) => tell_engine(app.clone(), Command::Toggle { profile }),
         Action::DisconnectAll => tell_engine(app.clone(), Command::DisconnectAll),
+        Action::RestoreNetwork => tell_engine(app.clone(), Command::RestoreNetwork { everybody: false }),
         Action::ShowWindow => window::show(app),
+        Action::ShowSettings => show(app, Wish::Settings),
+        Action::SetUp(profile) => show(app, Wish::SetUp { profile }),
         Action::Quit => quit::begin(app),
     }
+}
+
+/// Brings the window to the front with what is wished for in it.
+fn show(app: &AppHandle, wish: Wish) {
+    app.state::<Wishes>().make(wish);
+    window::show(app);
 }
 
 fn start(app: &mut App) {
@@ -77,6 +87,7 @@ fn start(app: &mut App) {
     let picture = engine.as_ref().map_or_else(|_| watch::channel(Picture::default()).1, picture::of);
     let tray_host = Host::default();
     app.manage(Subscriptions::default());
+    app.manage(Wishes::default());
     app.manage(Shell {
         engine,
         picture: picture.clone(),

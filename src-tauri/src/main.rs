@@ -11,6 +11,7 @@ mod picture;
 mod quit;
 mod tray;
 mod window;
+mod wishes;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 
 use ropeway_engine::{
     Engine,
-    api::{Event, HelperState, Interest, Phase, Profile, Status},
+    api::{Code, Event, HelperState, Interest, Phase, Profile, Status},
 };
 use tokio::sync::watch;
 
@@ -51,6 +51,33 @@ impl Picture {
             status.blocking || !matches!(status.phase, Phase::Off | Phase::Error | Phase::SetUp)
         })
     }
+
+    /// Whether a crash left networks of this user closed.
+    pub fn left_over(&self) -> bool {
+        self.helper.as_ref().is_some_and(|helper| helper.leftovers.mine > 0)
+    }
+}
+
+/// The phase to show: not set up is no error, whether the engine tells it as one or as a state of its own.
+pub fn phase(status: &Status) -> Phase {
+    let mended_by_set_up = |code| {
+        matches!(
+            code,
+            Code::HelperMissing | Code::HelperOld | Code::NotGranted | Code::Denied | Code::HelperSetup
+        )
+    };
+    match &status.failure {
+        Some(failure) if status.phase == Phase::Error && mended_by_set_up(failure.code) => Phase::SetUp,
+        _ => status.phase,
+    }
+}
+
+/// The state in a few words, to go with [`phase`].
+pub fn words(status: &Status) -> String {
+    match phase(status) {
+        Phase::SetUp => ropeway_engine::words::state(Phase::SetUp, None, 0, None, None),
+        _ => status.words.clone(),
+    }
 }
 
 /// A picture that is kept up to date as long as the engine runs. Readers see the newest, not every step.
@@ -67,7 +94,7 @@ pub fn of(engine: &Engine) -> watch::Receiver<Picture> {
 
 #[cfg(test)]
 pub mod tests {
-    use ropeway_engine::api::ProfileId;
+    use ropeway_engine::api::{Failure, HelperSetup, Leftovers, ProfileId};
 
     use super::*;
 
@@ -90,6 +117,16 @@ pub mod tests {
             failure: None,
             conflicts: vec![],
             round_trip: None,
+        }
+    }
+
+    pub fn leftovers(mine: u32, others: u32) -> HelperState {
+        HelperState {
+            setup: HelperSetup::Packaged,
+            version: None,
+            grant: None,
+            grants: vec![],
+            leftovers: Leftovers { mine, others },
         }
     }
 
@@ -127,5 +164,33 @@ pub mod tests {
         picture
             .apply(Event::Status { status: Status { blocking: true, ..status("Work", Phase::Error, "") } });
         assert!(picture.anything_up());
+    }
+
+    #[test]
+    fn what_set_up_mends_is_no_error_and_other_failures_stay_what_they_are() {
+        let failed = |code| {
+            let failure = Failure::new(code, "this computer", "");
+            let words = failure.title.clone();
+            Status { failure: Some(failure), ..status("Work", Phase::Error, &words) }
+        };
+        let not_granted = failed(Code::NotGranted);
+        assert_eq!(
+            (phase(&not_granted), words(&not_granted).as_str()),
+            (Phase::SetUp, "Set-up not finished")
+        );
+        let refused = failed(Code::AuthKey);
+        assert_eq!((phase(&refused), words(&refused)), (Phase::Error, refused.words.clone()));
+        let put_back = Status { phase: Phase::Connected, ..failed(Code::FirewallGone) };
+        assert_eq!(phase(&put_back), Phase::Connected);
+    }
+
+    #[test]
+    fn only_what_is_left_of_this_user_counts() {
+        let mut picture = Picture::default();
+        assert!(!picture.left_over());
+        picture.apply(Event::Helper { helper: leftovers(0, 3) });
+        assert!(!picture.left_over());
+        picture.apply(Event::Helper { helper: leftovers(1, 0) });
+        assert!(picture.left_over());
     }
 }

@@ -3,7 +3,7 @@
 use ropeway_engine::api::{Profile, Status};
 
 use super::{menu::Menu, shape::Shape};
-use crate::picture::Picture;
+use crate::picture::{self, Picture};
 
 pub const APP_NAME: &str = "Ropeway";
 
@@ -38,8 +38,9 @@ pub fn title(picture: &Picture) -> String {
 }
 
 fn lines(picture: &Picture) -> Vec<String> {
-    let line =
-        |(profile, status): (&Profile, &Status)| format!("{}: {}", profile.name, in_sentence(&status.words));
+    let line = |(profile, status): (&Profile, &Status)| {
+        format!("{}: {}", profile.name, in_sentence(&picture::words(status)))
+    };
     picture.active().map(line).collect()
 }
 

@@ -3,7 +3,7 @@
 use ropeway_engine::api::{Phase, Profile, ProfileId, Status};
 
 use super::look::in_sentence;
-use crate::picture::Picture;
+use crate::picture::{self, Picture};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Menu {
@@ -27,8 +27,12 @@ pub enum Item {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Toggle(ProfileId),
+    /// Explains set-up in the window, which then connects the profile.
+    SetUp(ProfileId),
     DisconnectAll,
+    RestoreNetwork,
     ShowWindow,
+    ShowSettings,
     Quit,
 }
 
@@ -43,8 +47,9 @@ impl Menu {
                 .map(|profile| profile_entry(profile, picture.status_of(profile)))
                 .collect(),
             if up { vec![entry("Disconnect All", Action::DisconnectAll)] } else { vec![] },
+            window_section(picture),
             vec![
-                entry("Show Window", Action::ShowWindow),
+                entry("Settings…", Action::ShowSettings),
                 entry(if up { "Disconnect and Quit" } else { "Quit" }, Action::Quit),
             ],
         ])
@@ -63,6 +68,15 @@ impl Menu {
     }
 }
 
+fn window_section(picture: &Picture) -> Vec<Item> {
+    let mut section = vec![entry("Show Window", Action::ShowWindow)];
+    // Offered only where there is something to restore: it is no cure for anything else.
+    if picture.left_over() {
+        section.push(entry("Restore Network…", Action::RestoreNetwork));
+    }
+    section
+}
+
 fn connected_line(profile: &Profile, status: &Status) -> Option<Item> {
     let connected = status.phase == Phase::Connected;
     connected.then(|| Item::Line(format!("{} — {}", profile.name, in_sentence(&status.words))))
@@ -70,19 +84,20 @@ fn connected_line(profile: &Profile, status: &Status) -> Option<Item> {
 
 /// A click connects, disconnects or cancels. Only where an answer is wanted it shows the window, which asks.
 fn profile_entry(profile: &Profile, status: Option<&Status>) -> Item {
-    let phase = status.map_or(Phase::Off, |status| status.phase);
-    let words = status.map(|status| in_sentence(&status.words)).unwrap_or_default();
+    let phase = status.map_or(Phase::Off, picture::phase);
+    let words = status.map(|status| in_sentence(&picture::words(status))).unwrap_or_default();
     let name = &profile.name;
     let label = match phase {
         Phase::Off | Phase::Connected => name.clone(),
-        Phase::NeedsYou => format!("! {name} — {words}…"),
-        Phase::Error | Phase::SetUp => format!("! {name} — {words}"),
+        Phase::NeedsYou | Phase::SetUp => format!("! {name} — {words}…"),
+        Phase::Error => format!("! {name} — {words}"),
         Phase::Connecting | Phase::Reconnecting | Phase::Waiting | Phase::Paused => {
             format!("{name} — {words}")
         }
     };
     let action = match phase {
         Phase::NeedsYou => Action::ShowWindow,
+        Phase::SetUp => Action::SetUp(profile.id.clone()),
         _ => Action::Toggle(profile.id.clone()),
     };
     Item::Entry { label, checked: Some(phase == Phase::Connected), action }
@@ -94,8 +109,10 @@ fn entry(label: &str, action: Action) -> Item {
 
 #[cfg(test)]
 mod tests {
+    use ropeway_engine::api::{Code, Failure};
+
     use super::*;
-    use crate::picture::tests::{profile, status};
+    use crate::picture::tests::{leftovers, profile, status};
 
     /// As a panel shows it: `✓` for a tick, `(…)` for a line that cannot be chosen.
     fn shown(statuses: Vec<Status>) -> Vec<String> {
@@ -126,12 +143,12 @@ mod tests {
     #[test]
     fn with_everything_off_it_offers_the_profiles() {
         let off = vec![status("Work", Phase::Off, "Off"), status("Lab", Phase::Off, "Off")];
-        assert_eq!(shown(off), ["Work", "Lab", "──", "Show Window", "Quit"]);
+        assert_eq!(shown(off), ["Work", "Lab", "──", "Show Window", "──", "Settings…", "Quit"]);
     }
 
     #[test]
     fn before_the_first_state_it_is_the_same() {
-        assert_eq!(shown(vec![]), ["Work", "Lab", "──", "Show Window", "Quit"]);
+        assert_eq!(shown(vec![]), ["Work", "Lab", "──", "Show Window", "──", "Settings…", "Quit"]);
     }
 
     #[test]
@@ -145,6 +162,8 @@ mod tests {
             "Disconnect All",
             "──",
             "Show Window",
+            "──",
+            "Settings…",
             "Disconnect and Quit",
         ];
         assert_eq!(shown(vec![status("Work", Phase::Connected, "Connected")]), expected);
@@ -159,7 +178,10 @@ mod tests {
     #[test]
     fn a_failed_profile_is_marked_and_leaves_nothing_to_disconnect() {
         let items = shown(vec![status("Lab", Phase::Error, "Server refused the key")]);
-        assert_eq!(items, ["Work", "! Lab — server refused the key", "──", "Show Window", "Quit"]);
+        assert_eq!(
+            items,
+            ["Work", "! Lab — server refused the key", "──", "Show Window", "──", "Settings…", "Quit"]
+        );
     }
 
     #[test]
@@ -178,8 +200,44 @@ mod tests {
     }
 
     #[test]
+    fn unfinished_set_up_leads_to_its_explanation_however_the_engine_tells_it() {
+        let told = |phase, code| {
+            let failure = Some(Failure::new(code, "this computer", ""));
+            Status { failure, ..status("Lab", phase, "You may not send traffic through a tunnel yet") }
+        };
+        for code in [Code::HelperMissing, Code::HelperOld, Code::NotGranted, Code::Denied, Code::HelperSetup]
+        {
+            for phase in [Phase::Error, Phase::SetUp] {
+                let menu = menu(vec![told(phase, code)]);
+                assert_eq!(text(&menu.items[1]), "! Lab — set-up not finished…", "{code:?}");
+                assert_eq!(action_of(&menu, "Lab"), Action::SetUp(ProfileId("lab".into())));
+            }
+        }
+        let other = menu(vec![told(Phase::Error, Code::AuthKey)]);
+        assert_eq!(action_of(&other, "Lab"), Action::Toggle(ProfileId("lab".into())));
+    }
+
+    #[test]
+    fn restoring_is_offered_only_for_what_is_left_of_this_user() {
+        let labels = |mine, others| -> Vec<String> {
+            let picture = Picture { helper: Some(leftovers(mine, others)), ..Picture::default() };
+            Menu::of(&picture).items.iter().map(text).collect()
+        };
+        let plain = ["Show Window", "──", "Settings…", "Quit"];
+        assert_eq!(labels(0, 0), plain);
+        assert_eq!(labels(0, 2), plain);
+        assert_eq!(labels(1, 0), ["Show Window", "Restore Network…", "──", "Settings…", "Quit"]);
+    }
+
+    #[test]
+    fn held_networks_can_be_let_go_after_the_tunnel_gave_up() {
+        let held = Status { blocking: true, ..status("Lab", Phase::Error, "Server refused the key") };
+        assert_eq!(action_of(&menu(vec![held]), "Disconnect All"), Action::DisconnectAll);
+    }
+
+    #[test]
     fn without_profiles_the_window_can_still_be_reached() {
         let labels: Vec<_> = Menu::of(&Picture::default()).items.iter().map(text).collect();
-        assert_eq!(labels, ["Show Window", "Quit"]);
+        assert_eq!(labels, ["Show Window", "──", "Settings…", "Quit"]);
     }
 }

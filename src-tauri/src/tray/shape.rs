@@ -2,7 +2,7 @@
 
 use ropeway_engine::api::{Phase, Status};
 
-use crate::picture::Picture;
+use crate::picture::{self, Picture};
 
 /// In the order of urgency: of several profiles, the greatest is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,8 @@ impl Shape {
     ];
 
     pub fn most_urgent(picture: &Picture) -> Self {
-        picture.statuses.iter().map(Self::of).max().unwrap_or(Self::Off)
+        let left_over = if picture.left_over() { Self::Blocking } else { Self::Off };
+        picture.statuses.iter().map(Self::of).max().unwrap_or(Self::Off).max(left_over)
     }
 
     /// Held traffic is more urgent than whatever is tried meanwhile, less than what only a person can mend.
@@ -47,7 +48,7 @@ impl Shape {
     }
 
     fn of_phase(status: &Status) -> Self {
-        match status.phase {
+        match picture::phase(status) {
             Phase::Off => Self::Off,
             Phase::Connecting | Phase::Reconnecting => Self::Connecting,
             Phase::Waiting => Self::Waiting,
@@ -64,8 +65,10 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
+    use ropeway_engine::api::{Code, Failure};
+
     use super::*;
-    use crate::picture::tests::status;
+    use crate::picture::tests::{leftovers, status};
 
     fn shape_of(statuses: Vec<Status>) -> Shape {
         Shape::most_urgent(&Picture { statuses, ..Picture::default() })
@@ -108,5 +111,19 @@ mod tests {
         assert_eq!(held(Phase::Waiting), Shape::Blocking);
         assert_eq!(held(Phase::NeedsYou), Shape::NeedsYou);
         assert_eq!(held(Phase::Error), Shape::Error);
+    }
+
+    #[test]
+    fn unfinished_set_up_is_a_wrench_and_no_error() {
+        let failure = Some(Failure::new(Code::HelperMissing, "this computer", ""));
+        assert_eq!(shape_of(vec![Status { failure, ..status("Work", Phase::Error, "") }]), Shape::SetUp);
+    }
+
+    #[test]
+    fn what_a_crash_left_closed_shows_beside_tunnels_that_are_up() {
+        let helper = Some(leftovers(1, 0));
+        let statuses = vec![status("Work", Phase::Connected, "")];
+        let shape = Shape::most_urgent(&Picture { statuses, helper, ..Picture::default() });
+        assert_eq!(shape, Shape::Blocking);
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     picture::Picture,
     quit,
     tray::{APP_NAME, title},
+    wishes::Wishes,
 };
 
 const LABEL: &str = "main";
@@ -38,7 +39,7 @@ const RELOAD_PAUSE: Duration = Duration::from_secs(10);
 pub fn mend_pages(builder: Builder<Wry>) -> Builder<Wry> {
     let last_death = Mutex::new(None);
     page::attend(builder, move |app| {
-        app.state::<Subscriptions>().end_all();
+        forget_page(app);
         let now = Instant::now();
         let before = last_death.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
         reload_after(app.clone(), pause_before_reload(before.map(|before| now - before)));
@@ -108,8 +109,8 @@ fn raise(window: &WebviewWindow) -> tauri::Result<()> {
 }
 
 fn create(app: &AppHandle) -> tauri::Result<()> {
-    let subscriptions = app.state::<Subscriptions>().inner().clone();
     let development = app.config().build.dev_url.clone().filter(|_| tauri::is_dev());
+    let this = app.clone();
     WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
         .title(APP_NAME)
         .inner_size(SIZE.0, SIZE.1)
@@ -120,13 +121,19 @@ fn create(app: &AppHandle) -> tauri::Result<()> {
             let ours = is_ours(url, development.as_ref());
             if ours {
                 // A reload: what the old page asked for ends before the new one can ask.
-                subscriptions.end_all();
+                forget_page(&this);
             }
             ours
         })
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .build()
         .map(drop)
+}
+
+/// Ends what the page asked for and keeps what it was to be told for the next one.
+fn forget_page(app: &AppHandle) {
+    app.state::<Subscriptions>().end_all();
+    app.state::<Wishes>().page_gone();
 }
 
 fn reload_after(app: AppHandle, pause: Duration) {
