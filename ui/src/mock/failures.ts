@@ -15,7 +15,8 @@ const WORDS: Partial<Record<Code, { title: string; cause: string; detail: string
   },
   'E-HELPER-MISSING': {
     title: 'The set-up part of {} did not start.',
-    cause: 'It is not installed, or permission was not given.',
+    cause:
+      'It is not installed, or it is damaged. Set up this computer again; an administrator is asked for it.',
     detail: 'org.freedesktop.DBus.Error.ServiceUnknown: The name org.ropeway.Helper1 was not provided',
   },
   'E-HELPER-OLD': {
@@ -29,10 +30,10 @@ const WORDS: Partial<Record<Code, { title: string; cause: string; detail: string
     detail: '',
   },
   'E-DENIED': {
-    title: '{} was not set up.',
+    title: 'Nothing was changed on {}.',
     cause:
-      'The administrator’s password was not given, or the question was closed. Nothing was changed; try again when ' +
-      'somebody who may allow it is there.',
+      'The administrator’s password was not given, or the question was closed. Try again when somebody who may ' +
+      'allow it is there.',
     detail: '',
   },
   'E-HELPER-SETUP': {

@@ -74,7 +74,7 @@ export class MockHelper {
   async #ask(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, THINKING));
     if (this.answer === 'never') await new Promise(() => undefined);
-    if (this.answer === 'no') throw new EngineError(failure('E-DENIED', 'This computer'));
+    if (this.answer === 'no') throw new EngineError(failure('E-DENIED', 'this computer'));
     if (this.answer === 'broken') throw new EngineError(failure('E-HELPER-SETUP', 'this computer'));
   }
 

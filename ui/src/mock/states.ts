@@ -77,7 +77,9 @@ const COURSES: Record<MockState, Course> = {
     ...COURSES.reconnecting(host, nets, now),
     blocking: true,
     words: `Reconnecting — traffic to ${nets} is held`,
-    sentence: `Nothing leaves by another way until ${host} answers again. 2nd try in 8 s.`,
+    sentence:
+      `${failure('E-SSH-ENDED', host).cause} Until it is connected, traffic to ${nets} is held; ` +
+      'disconnect to let it go its usual way.',
   }),
   waiting: () => ({
     phase: 'waiting',
@@ -114,7 +116,11 @@ const COURSES: Record<MockState, Course> = {
       { subnet: '192.0.2.0/24', holder: 'another user of this computer' },
     ],
   }),
-  'given-up': (host) => ({ ...COURSES.error(host, '', 0), blocking: true }),
+  'given-up': (host) => ({
+    ...COURSES.error(host, '', 0),
+    blocking: true,
+    words: `${host} refused your key — traffic is held`,
+  }),
 };
 
 function stopped(code: Code): Partial<Status> {

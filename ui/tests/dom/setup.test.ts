@@ -1,7 +1,9 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
 
-import type { MockEngine } from '../../src/mock/engine';
+import { Desk } from '../../src/lib/desk.svelte';
+import { MockEngine } from '../../src/mock/engine';
+import { sceneNamed } from '../../src/mock/scenes';
 import { become, byId, choose, maybe, open, text } from './open';
 
 const said = (engine: MockEngine, type: string): unknown[] =>
@@ -38,7 +40,7 @@ test('an answer of no says so, connects nothing, and can be asked again', async 
   await openSetUp('work');
   await fireEvent.click(byId('run-setup'));
   await waitFor(() => expect(screen.getByRole('dialog').textContent).toContain('E-DENIED'));
-  expect(screen.getByRole('dialog').textContent).toContain('Nothing was changed');
+  expect(screen.getByRole('dialog').textContent).toContain('Nothing was changed on this computer.');
   expect(said(engine, 'connect')).toEqual([]);
 
   engine.helper.answer = 'yes';
@@ -76,7 +78,7 @@ test('a permission that was not enough is widened', async () => {
   expect(maybe('scope-own')).toBeNull();
 });
 
-test('the tray’s wishes open settings and set-up, also one that came before the list of profiles', async () => {
+test('the tray’s wishes open settings and set-up', async () => {
   const engine = await open('fresh');
   engine.wish({ type: 'settings' });
   await waitFor(() => expect(maybe('settings')).not.toBeNull());
@@ -87,11 +89,19 @@ test('the tray’s wishes open settings and set-up, also one that came before th
   expect(maybe('setup-facts')).not.toBeNull();
 });
 
+test('a wish from before the list of profiles waits for it', async () => {
+  const desk = new Desk(new MockEngine(sceneNamed('fresh')));
+  desk.show({ type: 'setUp', profile: 'work' });
+  expect(desk.settings.setUp).toBeNull();
+  await desk.open();
+  expect(desk.settings.setUp?.profile?.id).toBe('work');
+});
+
 test('held traffic can be let through, while it is tried and after it was given up', async () => {
   const engine = await open('work');
   await choose('staging');
   expect(text('state-words')).toBe('Reconnecting — traffic to 2 networks is held');
-  expect(document.body.textContent).toContain('Disconnecting lets the held traffic through.');
+  expect(text('state-sentence')).toContain('disconnect to let it go its usual way');
   await fireEvent.click(byId('let-through'));
   expect(engine.asked).toContainEqual({ type: 'disconnect', profile: 'staging' });
   await waitFor(() => expect(text('state-words')).toBe('Off'));
@@ -99,6 +109,7 @@ test('held traffic can be let through, while it is tried and after it was given 
 
   become(engine, 'staging', 'given-up');
   await waitFor(() => expect(maybe('let-through')).not.toBeNull());
+  expect(document.body.textContent).toContain('Disconnecting lets the held traffic through.');
   await fireEvent.click(byId('try-again'));
   expect(engine.asked).toContainEqual({ type: 'connect', profile: 'staging' });
 });
