@@ -37,6 +37,10 @@ use crate::{
 /// Where it is on every Unix.
 pub const FILE: &str = "/etc/hosts";
 
+/// We make no file larger than this: every resolver reads all of it. Lists of advertising hosts, the largest that people
+/// keep, have 5 MB.
+const MAX_SIZE: usize = 16 << 20;
+
 /// Why the file could not be changed; then it is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum HostsError {
@@ -45,6 +49,8 @@ pub enum HostsError {
     Request(#[from] BadList),
     #[error("another helper has names in the hosts file")]
     Busy,
+    #[error("with these names the file would have {0} bytes, at most {MAX_SIZE} are allowed")]
+    TooLarge(usize),
     #[error("{} keeps changing", path.display())]
     Restless { path: PathBuf },
     #[error("{doing} {}: {source}", path.display())]
@@ -144,6 +150,9 @@ impl HostsFile {
             let text = text::merge(&rest, &plain);
             if text == file.bytes {
                 return Ok(blocks);
+            }
+            if text.len() > MAX_SIZE && text.len() > file.bytes.len() {
+                return Err(HostsError::TooLarge(text.len()));
             }
             self.note(&path)?;
             if change::write(&file, &text, rest.len(), &self.store)? == Change::Made {

@@ -10,8 +10,8 @@ use std::{
 
 use rustix::{buffer::spare_capacity, fs::OFlags, io::Errno};
 
-/// Bytes of a file that is read. Lists of advertising hosts, the largest that people keep, have 5 MB.
-const MAX_SIZE: u64 = 16 << 20;
+/// Bytes of a file that is read: what we make at most, and as much again by others, so that our lines can go.
+const MAX_SIZE: u64 = 2 * super::MAX_SIZE as u64;
 
 /// `XATTR_SIZE_MAX` and `XATTR_LIST_MAX` of Linux (linux/limits.h).
 const MAX_ATTRIBUTE: usize = 64 << 10;

@@ -245,6 +245,23 @@ fn large_files_are_handled() {
 }
 
 #[test]
+fn no_file_becomes_larger_than_resolvers_like() {
+    in_world(|world| {
+        let large = vec![b'#'; (16 << 20) - 50];
+        fs::write(world.hosts(), &large).unwrap();
+        become_helper();
+        let mut file = world.file();
+        let error = set(&mut file, key(1, 1), &["10.0.0.1 db"]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "with these names the file would have 16777259 bytes, at most 16777216 are allowed"
+        );
+        assert!(fs::read(world.hosts()).unwrap() == large);
+        world.assert_nothing_left();
+    });
+}
+
+#[test]
 fn what_a_dead_helper_left_is_undone_and_what_a_living_one_has_is_not() {
     for bound in [false, true] {
         in_world(|world| {
