@@ -18,6 +18,7 @@ main() {
     mount --bind "$programs" "$root/opt/ropeway"
     mount --bind "$disk/upper" "$root/opt/changed"
     only_our_services
+    no_ropeway
     cp -a "$files/." "$root"
     cd "$root"
     mkdir -p oldroot
@@ -65,6 +66,16 @@ only_our_services() {
         ln -sf /dev/null "$units/$unit"
     done
     cd /
+}
+
+# The real machine may have it.
+no_ropeway() {
+    for folder in etc/systemd/system etc/systemd/system/sysinit.target.wants etc/dbus-1/system.d var/lib \
+        usr/libexec usr/lib/systemd/system usr/share/dbus-1/system-services usr/share/dbus-1/system.d \
+        usr/share/polkit-1/actions usr/local/libexec usr/local/share/dbus-1/system-services; do
+        folder=$root/$folder
+        rm -rf "$folder"/ropeway "$folder"/ropeway-helper* "$folder"/ropeway-undo* "$folder"/org.ropeway.*
+    done
 }
 
 # A cable, and a neighbour at its other end.

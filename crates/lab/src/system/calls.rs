@@ -245,7 +245,7 @@ fn reach(address: SocketAddr) -> Result<Reached> {
     match &said[..] {
         CAPTURED => Ok(Reached::Captured),
         NEIGHBOUR => Ok(Reached::Neighbour),
-        _ => bail!("{} said {said:?}", address),
+        _ => bail!("{address} said {said:?}"),
     }
 }
 

@@ -1,14 +1,15 @@
 //! The helper as a service of a real system: systemd, the system bus and polkit boot in namespaces of their own, and
 //! ordinary users call it. Tests need root, and are skipped with a line that says so elsewhere.
 //!
-//! `consent`: who is asked what, and who may. `leftovers`: what stays closed on purpose. `service`: its life under systemd. `activation`: the bus alone.
-//! `removal`: from the app's set-up to nothing. `unit`: its files.
+//! `consent`: who is asked what, and who may. `service`: its life under systemd. `activation`: the bus alone.
+//! `leftovers`: what stays closed on purpose. `removal`: from the app's set-up to nothing. `unit`, `size`: its files.
 
 mod activation;
 mod consent;
 mod leftovers;
 mod removal;
 mod service;
+mod size;
 mod unit;
 
 use std::time::Duration;

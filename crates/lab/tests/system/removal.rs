@@ -2,13 +2,20 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::PermissionsExt,
+    path::Path,
     process::Command,
 };
 
-use ropeway_helper_api::Grant;
-use ropeway_lab::system::{Answer, Caller, HELPER, Order, PASSWORD, PROGRAMS, System, User};
+use anyhow::{Context, Result};
 
-use crate::{agent_for, connect, is_captured, load, tunnel, wait_for};
+use ropeway_helper_api::Grant;
+use ropeway_lab::{
+    harness::bin,
+    system::{Answer, Caller, HELPER, Init, Order, PASSWORD, PROGRAMS, System, User},
+};
+
+use crate::{agent_for, connect, is_captured, load, wait_for};
 
 const INSTALL: &str = include_str!("../../../../src-tauri/engine/src/setup_helper/install.sh");
 const REMOVE: &str = include_str!("../../../../src-tauri/engine/src/setup_helper/remove.sh");
@@ -94,16 +101,60 @@ fn one_password_installs_and_grants() {
     assert!(is_captured(&mut caller));
 }
 
+/// Where packages have the helper and its files, which are in `installers/linux`.
+const PACKAGED: &str = "/usr/libexec/ropeway-helper";
+const FILES: &[(&str, &str)] = &[
+    ("ropeway-helper.service", "usr/lib/systemd/system"),
+    ("ropeway-undo.service", "usr/lib/systemd/system"),
+    ("org.ropeway.Helper1.service", "usr/share/dbus-1/system-services"),
+    ("org.ropeway.Helper1.conf", "usr/share/dbus-1/system.d"),
+    ("org.ropeway.helper.policy", "usr/share/polkit-1/actions"),
+];
+
+fn lay_package(root: &Path) -> Result<()> {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../installers/linux");
+    for (name, folder) in FILES {
+        fs::create_dir_all(root.join(folder))?;
+        fs::copy(shipped.join(name), root.join(folder).join(name))?;
+    }
+    let program = root.join(PACKAGED.trim_start_matches('/'));
+    fs::create_dir_all(program.parent().context("a folder")?)?;
+    fs::copy(bin("ropeway-helper")?, &program)?;
+    Ok(fs::set_permissions(program, fs::Permissions::from_mode(0o755))?)
+}
+
 #[test]
 fn what_came_with_a_package_is_left_to_it() {
-    let Some(system) = System::boot("what_came_with_a_package_is_left_to_it") else { return };
-    system.install_helper().expect("it installs");
-    drop(tunnel(&system));
-    fs::copy(system.path(HELPER), system.path("/usr/libexec/ropeway-helper")).expect("it can be copied");
-    let refusal = system.run("/usr/libexec/ropeway-helper", &["--remove"]).expect_err("it refuses");
+    let test = "what_came_with_a_package_is_left_to_it";
+    let Some(system) = System::boot_with(test, Init::Systemd, lay_package) else { return };
+    let grant = ["--install", "--grant", "all", "--for", &User::YES.uid.to_string()];
+    let before = system.changed().expect("find runs");
+    system.run(PACKAGED, &grant).expect("it grants");
+    let after = system.changed().expect("find runs");
+    // the folder is not new where the real machine has one
+    let new = |path: &&String| !before.contains(path) && *path != "var/lib/ropeway";
+    assert_eq!(after.iter().filter(new).collect::<Vec<_>>(), ["var/lib/ropeway/grants"]);
+
+    let mut caller = Caller::new(&system, User::YES);
+    connect(&mut caller);
+    load(&mut caller, User::YES, Grant::All);
+    assert!(is_captured(&mut caller));
+    let refusal = system.run(PACKAGED, &["--remove"]).expect_err("it refuses");
     assert!(refusal.to_string().contains("came with a package"), "{refusal:#}");
-    fs::copy(system.path(HELPER), system.path("/tmp/ropeway-helper")).expect("it can be copied");
+    assert!(is_captured(&mut caller));
+}
+
+#[test]
+fn a_program_that_others_can_change_is_not_installed() {
+    let Some(system) = System::boot("a_program_that_others_can_change_is_not_installed") else { return };
+    let before = system.changed().expect("find runs");
+    fs::copy(bin("ropeway-helper").expect("it is built"), system.path("/tmp/ropeway-helper"))
+        .expect("a copy");
     let refusal = system.run("/tmp/ropeway-helper", &["--install"]).expect_err("it refuses");
     assert!(refusal.to_string().contains("could be changed by somebody who is not root"), "{refusal:#}");
-    assert!(system.path(HELPER).exists());
+    let output =
+        system.command_of(User::YES, &format!("{PROGRAMS}/ropeway-helper")).arg("--install").output();
+    let said = String::from_utf8_lossy(&output.expect("it runs").stderr).into_owned();
+    assert!(said.contains("needs root"), "{said}");
+    assert_eq!(system.changed().expect("find runs"), before);
 }
