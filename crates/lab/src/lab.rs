@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::Read,
-    net::{IpAddr, SocketAddr, TcpStream},
+    net::{SocketAddr, TcpStream},
     os::unix::{net::UnixStream, process::CommandExt},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -11,7 +11,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use ropeway_helper_api::Grant;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -21,9 +20,7 @@ use crate::{
     host::Host,
     needs,
     network::{self, Family, Place, SERVER_NAME, ports},
-    processes,
-    serve::dns,
-    system_bus,
+    processes, system_bus,
 };
 
 /// How long services may take to listen: a few milliseconds, more while others compile.
@@ -207,23 +204,6 @@ impl Lab {
     /// Folders of the client's cgroup tree that outlived the engine that made them.
     pub fn abandoned_cgroups(&self) -> Vec<PathBuf> {
         self.client().abandoned_cgroups()
-    }
-
-    /// What the name server of the lab, which the client asks, says from now on; see [`crate::SERVER_NAME`].
-    pub fn set_names(&self, names: &[(&str, IpAddr)]) -> Result<()> {
-        dns::write_zone(&Folder::of(self.name()).zone(), names)
-    }
-
-    /// Moves the server to another IPv4 address, which is returned; nobody is at the old one any more. Its name stays
-    /// where it was until [`Lab::set_names`].
-    pub fn move_server(&self) -> Result<IpAddr> {
-        network::move_server(self.name())?;
-        Ok(network::server_elsewhere())
-    }
-
-    /// What the person on the client may ask of a helper that is not running yet; [`Grant::Own`] when a lab is new.
-    pub fn grant(&self, grant: Grant) -> Result<()> {
-        system_bus::grant(&Folder::of(self.name()).host(Place::Client), grant)
     }
 
     /// The lab as data.

@@ -17,6 +17,7 @@
 
 mod accounts;
 mod cgroups;
+mod change;
 mod enter;
 mod files;
 mod host;

@@ -2,11 +2,12 @@
 //!
 //! `traffic`: what goes through and what does not. `target`: how a target's own failures and ends reach the
 //! program. `login`: servers that are in the way of a tunnel. `own_sockets`: what the session needs itself goes around
-//! it. `death`: whatever is killed, nothing stays. All of that for an ordinary user, by way of the helper that the
+//! it. `death`: whatever is killed, nothing stays; `fail_closed`: unless somebody asked for it. All of that for an ordinary user, by way of the helper that the
 //! system bus starts; `root` is the one exception.
 //! To make a lab needs root; elsewhere tests are skipped with a line that says so.
 
 mod death;
+mod fail_closed;
 mod login;
 mod own_sockets;
 mod root;
@@ -27,6 +28,9 @@ use ropeway_lab::{
 
 /// More than anything small takes in a lab, also while other tests compile and run.
 const SOON: Duration = Duration::from_secs(10);
+
+/// Finding out that nobody is at an address, a failed try and the pause after it, and the next one.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// What the product promises: this long after an end, however it came, nothing is left.
 const GONE: Duration = Duration::from_secs(2);

@@ -9,13 +9,10 @@ use ropeway_lab::{
     ports,
 };
 
-use crate::{SOON, assert_works, death::kill_master, first_byte, seen_as, tunnel_for};
+use crate::{AGAIN, SOON, assert_works, death::kill_master, first_byte, seen_as, tunnel_for};
 
 /// All that the person's programs open.
 const ALL: &[&str] = &["0/0", "::/0"];
-
-/// Finding out that nobody is at an address, a failed try and the pause after it, and the next one.
-const AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 #[test]
 fn ssh_through_a_jump_host_does_not_capture_itself() {

@@ -1,0 +1,33 @@
+//! What tests change while a lab is up.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+use ropeway_helper_api::Grant;
+
+use crate::{
+    files::Folder,
+    lab::Lab,
+    network::{self, Place},
+    serve::dns,
+    system_bus,
+};
+
+impl Lab {
+    /// What the name server of the lab, which the client asks, says from now on; see [`crate::SERVER_NAME`].
+    pub fn set_names(&self, names: &[(&str, IpAddr)]) -> Result<()> {
+        dns::write_zone(&Folder::of(self.name()).zone(), names)
+    }
+
+    /// Moves the server to another IPv4 address, which is returned; nobody is at the old one any more. Its name stays
+    /// where it was until [`Lab::set_names`].
+    pub fn move_server(&self) -> Result<IpAddr> {
+        network::move_server(self.name())?;
+        Ok(network::server_elsewhere())
+    }
+
+    /// What the person on the client may ask of a helper that is not running yet; [`Grant::Own`] when a lab is new.
+    pub fn grant(&self, grant: Grant) -> Result<()> {
+        system_bus::grant(&Folder::of(self.name()).host(Place::Client), grant)
+    }
+}
