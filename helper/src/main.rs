@@ -107,7 +107,9 @@ fn serve_bus(settings: &Settings) -> anyhow::Result<()> {
         process::exit(i32::from(!undone)); // what is left is in the kernel's hands, and in the journal
     })?;
     watch::start(&server)?;
-    Ok(platform::serve_bus(&server, settings.idle)?)
+    let served = platform::serve_bus(&server, settings.idle);
+    while !server.wait_until_nobody(UNDO_TIME) {} // without a bus nobody comes, but who is here may stay
+    Ok(served?)
 }
 
 fn undo(settings: &Settings) -> anyhow::Result<()> {
