@@ -1,152 +1,30 @@
 //! What a client may say, honest or not, with the kernel's part played by a fake.
 #![allow(clippy::unwrap_used)]
 
+mod grants;
+#[cfg(target_os = "linux")]
+mod peers;
+mod world;
+
 use std::{
-    collections::VecDeque,
     io::{self, Write},
     net::Shutdown,
-    os::{fd::OwnedFd, unix::net::UnixStream},
-    path::Path,
-    sync::{Arc, Mutex},
+    os::unix::net::UnixStream,
 };
 
 use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 use ropeway_helper::{
-    client::{Answer, Client},
-    grants::Grants,
-    hosts::HostsFile,
-    rules::{ClientId, Firewall, FirewallError, Rules, Script, Table},
+    client::Client,
+    rules::{ClientId, FirewallError},
     server::Server,
-    state::State,
-    store::Store,
 };
 use ropeway_helper_api::{
-    Capture, EPOCH, Grant, HelperCode, HelperError, ListenerPorts, Message, Plan, Ports, REVISION, Reply,
-    Request, SessionId, limit,
+    EPOCH, HelperCode, HelperError, ListenerPorts, Message, Plan, Ports, REVISION, Reply, Request, SessionId,
+    limit,
     wire::{self, Received},
 };
-use tempfile::TempDir;
 
-/// The kernel as the tests want it to be: what it holds, and how it takes the next changes.
-#[derive(Clone, Default)]
-struct Fake(Arc<Mutex<Kernel>>);
-
-#[derive(Default)]
-struct Kernel {
-    table: Option<Script>,
-    next: VecDeque<FirewallError>,
-}
-
-impl Firewall for Fake {
-    fn replace(&mut self, script: &Script) -> Result<(), FirewallError> {
-        let mut kernel = self.0.lock().unwrap();
-        let result = kernel.next.pop_front();
-        if matches!(result, None | Some(FirewallError::Differs(_))) {
-            kernel.table = Some(script.clone());
-        }
-        result.map_or(Ok(()), Err)
-    }
-
-    fn remove(&mut self, table: Table) -> Result<(), FirewallError> {
-        if table == Table::Redirect {
-            self.0.lock().unwrap().table = None;
-        }
-        Ok(())
-    }
-}
-
-impl Fake {
-    fn fail_next(&self, errors: impl IntoIterator<Item = FirewallError>) {
-        self.0.lock().unwrap().next = errors.into_iter().collect();
-    }
-
-    /// The listeners that something is redirected to, in the order of the rules.
-    fn listeners(&self) -> Vec<u16> {
-        let text = self.0.lock().unwrap().table.as_ref().map(Script::to_string).unwrap_or_default();
-        let ports = text.split("redirect to :").skip(1);
-        ports.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()).collect()
-    }
-}
-
-struct Bench {
-    kernel: Fake,
-    state: Mutex<State<Fake>>,
-    client: Client,
-    folder: TempDir,
-}
-
-impl Bench {
-    fn greeted() -> Self {
-        let mut bench = Self::new();
-        assert!(matches!(
-            bench.say(hello()).reply,
-            Reply::Hello { epoch: EPOCH, revision: REVISION, grant: Grant::All, .. }
-        ));
-        bench
-    }
-
-    fn new() -> Self {
-        let kernel = Fake::default();
-        let folder = tempfile::tempdir().unwrap();
-        let state = Mutex::new(state(&kernel, folder.path()));
-        Self { state, kernel, client: Client::new(ClientId(1), 1000), folder }
-    }
-
-    fn say(&mut self, request: Request) -> Answer {
-        self.client.answer(&self.state, Received { message: request, fds: vec![] })
-    }
-
-    fn hand_over(&mut self, request: Request, fd: OwnedFd) -> Answer {
-        self.client.answer(&self.state, Received { message: request, fds: vec![fd] })
-    }
-}
-
-/// User 1000 may do everything, user 1001 has `own`.
-fn state(kernel: &Fake, folder: &Path) -> State<Fake> {
-    let store = Store::new(folder.join("state"));
-    let mut grants = Grants::new(store.clone());
-    grants.record(1000, Grant::All).unwrap();
-    grants.record(1001, Grant::Own).unwrap();
-    let rules = Rules::new(kernel.clone(), store.clone());
-    State::new(rules, HostsFile::new(folder.join("hosts"), store), grants)
-}
-
-fn hello() -> Request {
-    Request::Hello { epoch: EPOCH, revision: REVISION, version: "test".into() }
-}
-
-fn load(session: u32, net: &str, port: u16) -> Request {
-    Request::Load { session: SessionId(session), plan: plan(net, port) }
-}
-
-fn plan(net: &str, port: u16) -> Plan {
-    Plan {
-        include: vec![net.parse::<ipnet::IpNet>().unwrap().into()],
-        exclude: vec![],
-        listeners: ListenerPorts { v4: Some(Ports { first: port, last: port + 7 }), v6: None },
-        capture: Capture::Everyone,
-        endpoints: vec![],
-        direct_cgroup: false,
-        dns: None,
-        forwarded: vec![],
-        method: None,
-    }
-}
-
-fn code(answer: &Answer) -> Option<HelperCode> {
-    match &answer.reply {
-        Reply::Error(HelperError { code, .. }) => Some(*code),
-        _ => None,
-    }
-}
-
-fn is_loaded(answer: &Answer) -> bool {
-    matches!(answer.reply, Reply::Loaded { .. })
-}
-
-fn a_pipe() -> OwnedFd {
-    UnixStream::pair().unwrap().0.into()
-}
+use self::world::{ALICE, Bench, Fake, a_pipe, code, hello, is_loaded, load, plan, state};
 
 #[test]
 fn nothing_is_answered_before_hello() {
@@ -187,7 +65,7 @@ fn sessions_come_change_in_their_place_and_go() {
 #[test]
 fn clients_do_not_share_session_names() {
     let mut bench = Bench::greeted();
-    let mut other = Client::new(ClientId(2), 1000);
+    let mut other = Client::new(ClientId(2), ALICE);
     other.answer(&bench.state, Received { message: hello(), fds: vec![] });
     bench.say(load(1, "10.0.0.0/8", 2000));
     other.answer(&bench.state, Received { message: load(1, "11.0.0.0/8", 3000), fds: vec![] });
@@ -280,7 +158,7 @@ fn served(bytes: &[u8], kernel: &Fake) -> Vec<Reply> {
     near.write_all(bytes).unwrap();
     near.shutdown(Shutdown::Write).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    Server::new(state(kernel, folder.path())).serve(far, 1000).unwrap();
+    Server::new(state(kernel, folder.path())).serve(far, ALICE).unwrap();
     std::iter::from_fn(|| match wire::receive(&near) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => None,
         other => other.unwrap(),
