@@ -21,7 +21,7 @@ use self::world::{
 };
 
 /// Longer than any test.
-const NEVER: Duration = Duration::from_secs(3600);
+const NEVER: Duration = Duration::from_hours(1);
 
 /// As soon as possible.
 const AT_ONCE: Duration = Duration::from_millis(1);

@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
 
     /// Waits for the idle moment on another thread.
     fn waiter(activity: &Activity, time: Duration) -> mpsc::Receiver<()> {
