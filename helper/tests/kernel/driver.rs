@@ -6,6 +6,7 @@ use std::{
         fd::{BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -14,11 +15,17 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use ropeway_helper::{
+    platform::Kernel,
+    rules::{ClientId, Key, Rules, SessionBlock, SessionPlan},
+    store::Store,
+};
 use ropeway_helper_api::{
-    Capture, EPOCH, HelperCode, ListenerPorts, Plan, Ports, REVISION, Reply, Request, Route, SessionId, wire,
+    Block, BlockId, Capture, EPOCH, Grant, HelperCode, ListenerPorts, Message, Plan, Ports, REVISION, Reply,
+    Request, Route, SessionId, wire,
 };
 
-use crate::world::eventually;
+use crate::world::{eventually, state_folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ropeway-helper");
 
@@ -35,19 +42,29 @@ impl Helper {
         let (near, far) = UnixStream::pair().unwrap();
         let child = command("-all,+net_admin", OwnedFd::from(far)).spawn().unwrap();
         let mut helper = Self { child, socket: Some(near) };
-        let hello = helper.ask(&Request::Hello { epoch: EPOCH, revision: REVISION }, None);
-        assert_eq!(hello, Reply::Hello { epoch: EPOCH, revision: REVISION });
+        let hello = Request::Hello { epoch: EPOCH, revision: REVISION, version: "test".into() };
+        assert!(matches!(helper.ask(&hello, None), Reply::Hello { grant: Grant::All, .. }));
         helper
     }
 
     pub fn ask(&mut self, request: &Request, fd: Option<BorrowedFd>) -> Reply {
         let socket = self.socket.as_ref().unwrap();
-        wire::send(socket, request, fd).unwrap();
-        wire::receive(socket).unwrap().expect("a reply").0
+        wire::send(socket, request, fd.as_slice()).unwrap();
+        loop {
+            if let Message::Reply { reply } = wire::receive(socket).unwrap().expect("a reply").message {
+                return reply;
+            }
+        }
     }
 
     pub fn load(&mut self, session: u32, plan: Plan) {
-        assert_eq!(self.ask(&Request::Load { session: SessionId(session), plan }, None), Reply::Done);
+        let reply = self.ask(&Request::Load { session: SessionId(session), plan }, None);
+        assert!(matches!(reply, Reply::Loaded { .. }), "{reply:?}");
+    }
+
+    pub fn block(&mut self, session: u32, block: Block) {
+        let reply = self.ask(&Request::Block { session: SessionId(session), block }, None);
+        assert_eq!(reply, Reply::Done);
     }
 
     pub fn load_with_cgroup(&mut self, session: u32, plan: Plan, folder: BorrowedFd) -> Reply {
@@ -102,7 +119,8 @@ pub fn command(capabilities: &str, stdin: impl Into<Stdio>) -> Command {
     command
         .args(["--bounding-set", capabilities, "--inh-caps", "-all", PROGRAM])
         .stdin(stdin)
-        .env("RUST_LOG", "error");
+        .env("RUST_LOG", "error")
+        .env("ROPEWAY_HELPER_STATE", state_folder());
     command
 }
 
@@ -129,6 +147,36 @@ pub fn plan(include: &[&str], exclude: &[&str], port: u16) -> Plan {
     }
 }
 
+pub fn block(id: u64, include: &[&str], exclude: &[&str]) -> Block {
+    Block {
+        id: BlockId(id),
+        include: include.iter().map(|text| route(text)).collect(),
+        exclude: exclude.iter().map(|text| route(text)).collect(),
+        capture: Capture::Everyone,
+        endpoints: vec![],
+        dns: false,
+        direct_cgroup: false,
+    }
+}
+
+/// The rules without the program around them: as whoever the test says.
+pub fn library() -> Rules<Kernel> {
+    Rules::new(Kernel::default(), Store::new(PathBuf::from(state_folder())))
+}
+
+/// Of this user, whose client has the same number.
+pub fn of(uid: u32, session: u32) -> Key {
+    Key { client: ClientId(uid.into()), session: SessionId(session) }
+}
+
+pub fn session(uid: u32, grant: Grant, plan: Plan) -> SessionPlan {
+    SessionPlan { plan, uid, grant, direct_cgroup: None, captured_cgroup: None }
+}
+
+pub fn session_block(uid: u32, grant: Grant, block: Block) -> SessionBlock {
+    SessionBlock { block, uid, grant, direct_cgroup: None }
+}
+
 /// `NET`, or `NET FIRST-LAST`.
 fn route(text: &str) -> Route {
     let (net, ports) = text.split_once(' ').unwrap_or((text, "0-65535"));
@@ -141,6 +189,10 @@ fn route(text: &str) -> Route {
 
 pub fn table_exists() -> bool {
     crate::world::try_run("nft list table inet ropeway").status.success()
+}
+
+pub fn is_closed() -> bool {
+    crate::world::try_run("nft list table inet ropeway_ks").status.success()
 }
 
 pub fn table_goes_soon() {

@@ -2,10 +2,10 @@
 //! `fd00::/8` answers. Both vanish with the threads that are in them.
 
 use std::{
+    cell::RefCell,
     fmt::Debug,
     io::{BufRead, BufReader, Read, Write, stderr},
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
-    os::unix::process::CommandExt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::PathBuf,
     process::{Command, Output},
     sync::mpsc,
@@ -23,7 +23,29 @@ use socket2::SockRef;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Ports on which everything outside answers.
-const OUTSIDE_PORTS: [u16; 4] = [22, 80, 81, 443];
+const OUTSIDE_PORTS: [u16; 5] = [22, 53, 80, 81, 443];
+
+/// Where datagrams are answered outside: name servers, a port beside them, and a DHCP server.
+const NAME_SERVERS: [&str; 6] =
+    ["10.0.0.53:53", "10.1.0.53:53", "[fd00::53]:53", "10.0.0.53:54", "[fd00::53]:54", "10.0.0.67:67"];
+
+type Work = Box<dyn FnOnce() + Send>;
+
+thread_local! {
+    /// Of the test whose thread it is.
+    static OUTSIDE: RefCell<Option<mpsc::Sender<Work>>> = const { RefCell::new(None) };
+}
+
+/// Done by somebody outside.
+pub fn from_outside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    OUTSIDE.with_borrow(|outside| done_by(outside.as_ref().unwrap(), work))
+}
+
+fn done_by<T: Send + 'static>(place: &mpsc::Sender<Work>, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (tell, told) = mpsc::channel();
+    place.send(Box::new(move || drop(tell.send(work())))).unwrap();
+    told.recv().unwrap()
+}
 
 /// Runs the test in a world of its own, on a thread of its own, because a namespace belongs to a thread.
 pub fn in_world(test: impl FnOnce() + Send + 'static) {
@@ -35,17 +57,31 @@ pub fn in_world(test: impl FnOnce() + Send + 'static) {
     let result = thread::spawn(|| {
         make_world();
         test();
+        let _ = std::fs::remove_dir_all(state_folder());
     });
     if let Err(panic) = result.join() {
         std::panic::resume_unwind(panic);
     }
 }
 
+/// The helper's own folder in this world.
+pub fn state_folder() -> String {
+    format!("{}/ropeway-kernel-{}-{}", std::env::temp_dir().display(), std::process::id(), thread_of_world())
+}
+
+/// Where the network namespace is the one that the test's first thread made.
+fn thread_of_world() -> String {
+    let namespace = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+    namespace.display().to_string().chars().filter(char::is_ascii_digit).collect()
+}
+
 /// A namespace with nothing in it but its own loopback device, for the time of `body`.
 pub fn in_empty_namespace<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     let inside = || {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
-        body()
+        let result = body();
+        let _ = std::fs::remove_dir_all(state_folder());
+        result
     };
     thread::scope(|scope| scope.spawn(inside).join().unwrap())
 }
@@ -56,6 +92,7 @@ fn make_world() {
     let (tell, outside) = mpsc::channel();
     let (join, joined) = mpsc::channel();
     let (open, opened) = mpsc::channel();
+    let (work, works) = mpsc::channel::<Work>();
     thread::spawn(move || {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
         tell.send(gettid()).unwrap();
@@ -67,6 +104,7 @@ fn make_world() {
             "ip addr add 2001:db8::2/64 dev far nodad",
             "ip route add local 10.0.0.0/8 dev lo",
             "ip -6 route add local fd00::/8 dev lo",
+            "ip addr add fd00::53/128 dev lo nodad", // a local route alone cannot be bound to
         ] {
             run(command);
         }
@@ -82,8 +120,14 @@ fn make_world() {
             v6.listen(1024).unwrap();
             answer(v6.into(), "outside", TcpStream::local_addr);
         }
+        for address in NAME_SERVERS {
+            tell_asked("outside", address);
+        }
+        run("ip route add 192.168.50.0/24 via 192.0.2.1");
         open.send(()).unwrap();
+        works.iter().for_each(|work| work());
     });
+    OUTSIDE.set(Some(work));
     run(&format!("ip link add near type veth peer name far netns {}", outside.recv().unwrap()));
     run("ip link set near up");
     run("ip addr add 192.0.2.1/30 dev near");
@@ -94,10 +138,63 @@ fn make_world() {
     run("ip -6 route add default via 2001:db8::2");
 }
 
+/// Every datagram is told who answers.
+fn tell_asked(name: &'static str, address: &str) {
+    let socket = UdpSocket::bind(address).unwrap();
+    thread::spawn(move || {
+        let mut question = [0; 64];
+        while let Ok((_, from)) = socket.recv_from(&mut question) {
+            let _ = socket.send_to(name.as_bytes(), from);
+        }
+    });
+}
+
+/// Listens where captured questions go.
+pub fn names(name: &'static str, port: u16) {
+    tell_asked(name, &format!("127.0.0.1:{port}"));
+    tell_asked(name, &format!("[::1]:{port}"));
+}
+
+/// Who answers a datagram to this address; what the system says when it refuses.
+pub fn asked(to: &str) -> String {
+    let any = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
+    Asker::new(any).ask(to)
+}
+
+/// One socket, so one flow to each server.
+pub struct Asker(UdpSocket);
+
+impl Asker {
+    pub fn new(from: &str) -> Self {
+        Self::of(UdpSocket::bind(from).unwrap())
+    }
+
+    pub fn of(socket: UdpSocket) -> Self {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(socket)
+    }
+
+    pub fn ask(&self, to: &str) -> String {
+        let mut answer = [0; 64];
+        match self.0.send_to(b"?", to).and_then(|_| self.0.recv_from(&mut answer)) {
+            Ok((length, from)) => {
+                assert_eq!(from, to.parse().unwrap(), "the answer comes from who was asked");
+                String::from_utf8(answer[..length].to_vec()).unwrap()
+            }
+            Err(error) => format!("{:?}", error.kind()),
+        }
+    }
+}
+
 /// Listens where captured connections of a session go: eight ports on both loopback addresses.
 pub fn listen(name: &'static str, first: u16) {
+    listen_on(Ipv4Addr::LOCALHOST, name, first);
+}
+
+/// The same with another IPv4 address.
+pub fn listen_on(address: Ipv4Addr, name: &'static str, first: u16) {
     for port in first..first + 8 {
-        answer(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap(), name, |stream| {
+        answer(TcpListener::bind((address, port)).unwrap(), name, |stream| {
             Ok(SockRef::from(stream).original_dst_v4()?.as_socket().unwrap())
         });
         answer(TcpListener::bind((Ipv6Addr::LOCALHOST, port)).unwrap(), name, |stream| {
@@ -147,21 +244,63 @@ impl Connection {
     }
 }
 
+/// How a connection fails that must not be.
+pub fn try_to_reach(to: &str) -> Result<String, std::io::ErrorKind> {
+    match TcpStream::connect_timeout(&to.parse().unwrap(), PATIENCE) {
+        Ok(stream) => Ok(Connection::adopt(stream).greeting),
+        Err(error) => Err(error.kind()),
+    }
+}
+
+/// A network behind this machine, which is its router: 192.168.50.2 is somebody there.
+pub struct Lan(mpsc::Sender<Work>);
+
+impl Lan {
+    pub fn new() -> Self {
+        let (work, works) = mpsc::channel::<Work>();
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            tell.send(gettid()).unwrap();
+            works.iter().for_each(|work| work());
+        });
+        run(&format!("ip link add lan type veth peer name router netns {}", told.recv().unwrap()));
+        run("ip link set lan up");
+        run("ip addr add 192.168.50.1/24 dev lan");
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+        let lan = Self(work);
+        lan.from_there(|| {
+            run("ip link set lo up");
+            run("ip addr add 192.168.50.2/24 dev router");
+            run("ip link set router up");
+            run("ip route add default via 192.168.50.1");
+        });
+        lan
+    }
+
+    pub fn from_there<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        done_by(&self.0, work)
+    }
+
+    /// As this machine sees it.
+    pub fn interface() -> u32 {
+        let line = run("ip -o link show lan");
+        line.split(':').next().unwrap().parse().unwrap()
+    }
+}
+
 /// Who takes a connection to this address, and where it wanted to go.
 pub fn reached(to: &str) -> String {
     Connection::open(to).greeting
 }
 
-/// `reached` by another program, perhaps of another user, prepared by a line of shell.
-pub fn reached_by_shell(user: Option<u32>, prepare: &str, to: &str) -> String {
+/// `reached` by another program, prepared by a line of shell, and then given up to `setpriv` (another user, another
+/// group), because only root may enter cgroups.
+pub fn reached_by_shell(become_: &[&str], prepare: &str, to: &str) -> String {
     let (host, port) = to.rsplit_once(':').unwrap();
-    let script = format!("{prepare}\nexec 3<>/dev/tcp/{host}/{port} && read -r line <&3 && echo \"$line\"");
-    let mut bash = Command::new("bash");
-    bash.args(["-c", &script]).current_dir("/");
-    if let Some(user) = user {
-        bash.uid(user);
-    }
-    let output = bash.output().unwrap();
+    let connect = format!("exec 3<>/dev/tcp/{host}/{port} && read -r line <&3 && echo \"$line\"");
+    let script = format!("{prepare}\nexec setpriv {} bash -c '{connect}'", become_.join(" "));
+    let output = Command::new("bash").args(["-c", &script]).current_dir("/").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim_end().into()
 }
