@@ -5,6 +5,8 @@ use std::io;
 
 use crate::{
     hosts::{HostsError, journal},
+    platform,
+    rules::FirewallError,
     store::Store,
 };
 
@@ -14,6 +16,8 @@ pub enum UndoError {
     Store(#[from] io::Error),
     #[error("host names: {0}")]
     Hosts(#[from] HostsError),
+    #[error("iptables: {0}")]
+    Iptables(#[from] FirewallError),
 }
 
 /// What a living helper has in use stays.
@@ -21,5 +25,7 @@ pub fn run(store: &Store) -> Result<(), UndoError> {
     let Some(_lock) = store.lock()? else {
         return Ok(());
     };
-    Ok(journal::replay(store)?)
+    let names = journal::replay(store);
+    platform::undo_iptables(store)?;
+    Ok(names?)
 }

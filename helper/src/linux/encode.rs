@@ -22,6 +22,9 @@ use super::{
 /// An element of IPv6 takes 36 bytes, and an attribute holds less than 64 KiB.
 const ELEMENTS_PER_MESSAGE: usize = 1800;
 
+/// The table that shows what the kernel can do.
+const PROBE: &str = "ropeway_probe";
+
 /// What a table has, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
@@ -58,6 +61,18 @@ pub fn change(before: &Contents, script: &Script) -> [Batch; 3] {
         |chain| chain.hook.is_none() && absent(chain),
     );
     [new, switch(before, script), removal(before, script)]
+}
+
+/// A table with an owner that is gone again at the end.
+pub fn probe() -> Batch {
+    let mut batch = Batch::new();
+    batch.push(message::NEW_TABLE, "a table with an owner (Linux 5.12 or newer)", |out| {
+        out.text(table::NAME, PROBE).u32(table::FLAGS, TABLE_OWNER);
+    });
+    batch.push(message::DELETE_TABLE, "a table with an owner", |out| {
+        out.text(table::NAME, PROBE);
+    });
+    batch
 }
 
 fn switch(before: &Contents, script: &Script) -> Batch {

@@ -1,18 +1,29 @@
 //! The kernel's side of the rules.
 
-use crate::rules::{Firewall, FirewallError, Script, State, Table};
+use crate::rules::{Firewall, FirewallError, Script, State, Table, iptables::Lines, method::Means};
 
-use super::{conntrack, table::KernelTable};
+use super::{
+    conntrack, iptables,
+    table::{KernelTable, probe},
+};
 
 /// Both tables; nothing is opened before it is needed.
 pub struct Kernel {
     redirect: KernelTable,
     block: KernelTable,
+    /// Looked for once, each when it matters.
+    nft: Option<Result<(), String>>,
+    iptables: Option<Result<(), String>>,
 }
 
 impl Default for Kernel {
     fn default() -> Self {
-        Self { redirect: KernelTable::new(Table::Redirect), block: KernelTable::new(Table::Block) }
+        Self {
+            redirect: KernelTable::new(Table::Redirect),
+            block: KernelTable::new(Table::Block),
+            nft: None,
+            iptables: None,
+        }
     }
 }
 
@@ -42,6 +53,27 @@ impl Firewall for Kernel {
         if let Err(error) = conntrack::forget_dns_flows() {
             tracing::warn!(%error, "open questions to name servers go on as they began");
         }
+    }
+
+    fn means(&mut self, iptables: bool) -> Means {
+        let nft = self.nft.get_or_insert_with(|| probe().map_err(|e| e.to_string())).clone();
+        let mut means = Means { nft, ..Means::default() };
+        if iptables || means.nft.is_err() {
+            means.iptables = self.iptables.get_or_insert_with(iptables::look_for).clone();
+        }
+        means
+    }
+
+    fn replace_iptables(&mut self, lines: &[Lines; 2]) -> Result<(), FirewallError> {
+        iptables::replace(lines)
+    }
+
+    fn remove_iptables(&mut self) -> Result<(), FirewallError> {
+        iptables::remove()
+    }
+
+    fn iptables_state(&mut self, lines: &[Lines; 2]) -> Result<State, FirewallError> {
+        iptables::state(lines)
     }
 
     /// One that the kernel does not tell is the same at every boot: then only the table says whether blocks are old.

@@ -85,6 +85,13 @@ impl KernelTable {
     }
 }
 
+/// Whether the kernel has tables that belong to a socket: makes one of another name and takes it away, in one
+/// transaction, which nobody sees.
+pub fn probe() -> Result<(), FirewallError> {
+    let mut socket = None;
+    open(&mut socket)?.commit(encode::probe()).map_err(|error| FirewallError::Refused(error.to_string()))
+}
+
 /// Whose a table of this kind is when we made it.
 fn ours(table: Table) -> Owner {
     if table.owned() { Owner::Us } else { Owner::Nobody }

@@ -110,7 +110,7 @@ impl Blocks {
     }
 
     /// Makes sure that no other helper has to do with blocks; the first time, takes up what there is.
-    fn begin(&mut self, firewall: &mut impl Firewall) -> Result<(), LoadError> {
+    pub fn begin(&mut self, firewall: &mut impl Firewall) -> Result<(), LoadError> {
         if self.lock.is_some() {
             return Ok(());
         }
@@ -175,6 +175,6 @@ fn install(blocks: &[Entry], firewall: &mut impl Firewall) -> Result<(), LoadErr
     Ok(firewall.replace(&render(&blocks)?)?)
 }
 
-fn stored(error: std::io::Error) -> LoadError {
+pub fn stored(error: std::io::Error) -> LoadError {
     LoadError::Store(error.to_string())
 }

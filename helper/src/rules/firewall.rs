@@ -1,6 +1,10 @@
 //! What the kernel has to be able to do for the rules. The platform does it; tests play it.
 
-use super::script::{Script, Table};
+use super::{
+    iptables::Lines,
+    method::Means,
+    script::{Script, Table},
+};
 
 /// The kernel's tables.
 pub trait Firewall {
@@ -17,6 +21,24 @@ pub trait Firewall {
 
     /// Questions on their way take the new way from now on: what the kernel remembers of DNS flows is dropped.
     fn forget_dns_flows(&mut self) {}
+
+    /// By which means rules can get into this kernel. `iptables`: it is looked for even where nft can do all.
+    fn means(&mut self, _iptables: bool) -> Means {
+        Means::default()
+    }
+
+    /// The redirect rules of both families for machines without nft.
+    fn replace_iptables(&mut self, _: &[Lines; 2]) -> Result<(), FirewallError> {
+        Err(FirewallError::Refused("no iptables here".into()))
+    }
+
+    fn remove_iptables(&mut self) -> Result<(), FirewallError> {
+        Ok(())
+    }
+
+    fn iptables_state(&mut self, _: &[Lines; 2]) -> Result<State, FirewallError> {
+        Ok(State::Intact)
+    }
 
     /// Other from one boot of the system to the next.
     fn boot(&self) -> String {

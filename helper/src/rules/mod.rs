@@ -1,7 +1,7 @@
 //! Which sessions and blocks there are, and one table for all of each. Knows neither sockets nor clients' manners.
 //!
 //! Start with [`Rules::load`] (`sessions`) and `blocks`. `render`, `block`, `overlap` and what they use (`flatten`, `scope`,
-//! `exempt`, `dns`, `router`, `script`) only compute; what touches the kernel is behind [`Firewall`].
+//! `exempt`, `dns`, `router`, `script`), `method` and `iptables` only compute; what touches the kernel is behind [`Firewall`].
 
 mod block;
 mod blocks;
@@ -9,6 +9,8 @@ mod dns;
 mod exempt;
 mod firewall;
 pub mod flatten;
+pub mod iptables;
+pub mod method;
 mod overlap;
 mod render;
 mod router;

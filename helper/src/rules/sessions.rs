@@ -8,7 +8,11 @@ use crate::store::Store;
 
 use super::{
     Changed, ClientId, Firewall, FirewallError, Key, LoadError, Loaded, SessionBlock, SessionPlan, State,
-    Table, blocks::Blocks, overlaps, render,
+    Table,
+    blocks::{Blocks, stored},
+    flatten::Family,
+    iptables::{self, Lines},
+    method, overlaps, render,
 };
 
 type Sessions = Vec<(Key, Arc<SessionPlan>)>;
@@ -17,14 +21,17 @@ type Sessions = Vec<(Key, Arc<SessionPlan>)>;
 pub struct Rules<F> {
     firewall: F,
     sessions: Sessions,
+    /// Of the sessions that are there.
+    method: Method,
     blocks: Blocks,
+    store: Store,
 }
 
 impl<F: Firewall> Rules<F> {
     /// Takes up what an earlier helper left closed.
     pub fn new(mut firewall: F, store: Store) -> Self {
-        let blocks = Blocks::take_up(store, &mut firewall);
-        Self { firewall, sessions: vec![], blocks }
+        let blocks = Blocks::take_up(store.clone(), &mut firewall);
+        Self { firewall, sessions: vec![], method: Method::Nft, blocks, store }
     }
 
     /// Installs the plan; a session that is there keeps its place. On an error everything is as before.
@@ -35,9 +42,10 @@ impl<F: Firewall> Rules<F> {
             Some((_, old)) => *old = plan,
             None => wanted.push((key, plan)),
         }
-        self.change_to(wanted)?;
+        let method = self.choose(&wanted)?;
+        self.change_to(wanted, method)?;
         let sessions: Vec<_> = self.sessions.iter().map(|(key, plan)| (*key, plan.as_ref())).collect();
-        Ok(Loaded { method: Method::Nft, overlaps: overlaps(key, &sessions) })
+        Ok(Loaded { method, overlaps: overlaps(key, &sessions) })
     }
 
     /// Removes the session, and what it kept closed. One that is not there needs no removing.
@@ -61,6 +69,9 @@ impl<F: Firewall> Rules<F> {
     /// Keeps networks closed from now on. Replaces what the session, or an earlier one of the same user with the same
     /// id, kept closed.
     pub fn block(&mut self, key: Key, block: SessionBlock) -> Result<(), LoadError> {
+        if let Err(reason) = self.firewall.means(false).nft {
+            return Err(LoadError::Unsupported(format!("nothing can be kept closed without nft: {reason}")));
+        }
         self.blocks.set(key, block, &mut self.firewall)
     }
 
@@ -100,55 +111,109 @@ impl<F: Firewall> Rules<F> {
         if kept.len() == self.sessions.len() {
             return Ok(());
         }
-        self.change_to(kept)
+        self.change_to(kept, self.method)
     }
 
-    fn change_to(&mut self, wanted: Sessions) -> Result<(), LoadError> {
-        match self.install(&wanted) {
+    /// One for all: a session that wants iptables has the machine for itself.
+    fn choose(&mut self, wanted: &Sessions) -> Result<Method, LoadError> {
+        let asked_for =
+            |(_, session): &(Key, Arc<SessionPlan>)| session.plan.method == Some(Method::Iptables);
+        let means = self.firewall.means(wanted.iter().any(asked_for));
+        let chosen = wanted.iter().map(|(_, session)| method::choose(session.plan.method, &means));
+        let chosen = chosen.collect::<Result<Vec<_>, _>>().map_err(LoadError::Unsupported)?;
+        match chosen.iter().find(|(method, _)| *method == Method::Iptables) {
+            Some(_) if wanted.len() > 1 => {
+                Err(LoadError::Unsupported("with iptables there can be one session".into()))
+            }
+            Some((method, reason)) => {
+                tracing::info!(reason, "iptables");
+                Ok(*method)
+            }
+            None => Ok(Method::Nft),
+        }
+    }
+
+    fn change_to(&mut self, wanted: Sessions, method: Method) -> Result<(), LoadError> {
+        match self.install(&wanted, method) {
             Ok(()) => {
+                if method != self.method {
+                    self.remove(self.method)?;
+                }
+                self.method = method;
                 let before = std::mem::replace(&mut self.sessions, wanted);
                 if asks(&before) != asks(&self.sessions) {
                     self.firewall.forget_dns_flows();
                 }
                 Ok(())
             }
-            Err(LoadError::Firewall(error @ FirewallError::Differs(_))) => Err(self.go_back(error)),
+            Err(LoadError::Firewall(error @ FirewallError::Differs(_))) => Err(self.go_back(error, method)),
             Err(unchanged) => Err(unchanged),
         }
     }
 
     /// Nobody knows what the kernel holds now: back to what worked before, and if that fails, to nothing.
-    fn go_back(&mut self, cause: FirewallError) -> LoadError {
+    fn go_back(&mut self, cause: FirewallError, tried: Method) -> LoadError {
         let before = std::mem::take(&mut self.sessions);
-        if self.install(&before).is_ok() {
+        if tried == self.method && self.install(&before, tried).is_ok() {
             self.sessions = before;
             return LoadError::Firewall(cause);
         }
-        if let Err(error) = self.firewall.remove(Table::Redirect) {
-            tracing::error!(%error, "the table could not be removed");
+        for method in [tried, self.method] {
+            if let Err(error) = self.remove(method) {
+                tracing::error!(%error, "the rules could not be removed");
+            }
         }
         LoadError::Lost(cause)
     }
 
-    fn install(&mut self, sessions: &[(Key, Arc<SessionPlan>)]) -> Result<(), LoadError> {
-        if sessions.is_empty() {
-            return Ok(self.firewall.remove(Table::Redirect)?);
+    fn install(&mut self, sessions: &Sessions, method: Method) -> Result<(), LoadError> {
+        let Some((_, first)) = sessions.first() else { return self.remove(method) };
+        if method == Method::Iptables {
+            let lines = both_families(first)?;
+            self.blocks.begin(&mut self.firewall)?; // no other helper has rules that outlive it
+            self.store.write(iptables::JOURNAL, &true).map_err(stored)?;
+            return Ok(self.firewall.replace_iptables(&lines)?);
         }
         let plans: Vec<&SessionPlan> = sessions.iter().map(|(_, plan)| plan.as_ref()).collect();
         Ok(self.firewall.replace(&render(&plans)?)?)
     }
 
+    fn remove(&mut self, method: Method) -> Result<(), LoadError> {
+        if method == Method::Nft {
+            return Ok(self.firewall.remove(Table::Redirect)?);
+        }
+        self.firewall.remove_iptables()?;
+        self.store.remove(iptables::JOURNAL).map_err(stored)
+    }
+
+    fn is_intact(&mut self) -> bool {
+        let Some((_, first)) = self.sessions.first() else { return true };
+        match (self.method, both_families(first)) {
+            (Method::Iptables, Ok(lines)) => {
+                self.firewall.iptables_state(&lines).is_ok_and(|state| state == State::Intact)
+            }
+            _ => is_intact(&mut self.firewall, Table::Redirect),
+        }
+    }
+
     fn check_sessions(&mut self) -> Option<Changed> {
-        if self.sessions.is_empty() || is_intact(&mut self.firewall, Table::Redirect) {
+        if self.is_intact() {
             return None;
         }
         tracing::warn!("another program has removed or changed the redirect rules");
         let clients: BTreeSet<ClientId> = self.sessions.iter().map(|(key, _)| key.client).collect();
         let sessions = self.sessions.clone();
-        let mended =
-            self.install(&sessions).inspect_err(|error| tracing::error!(%error, "not mended")).is_ok();
+        let mended = self
+            .install(&sessions, self.method)
+            .inspect_err(|error| tracing::error!(%error, "not mended"))
+            .is_ok();
         Some(Changed { clients: clients.into_iter().collect(), mended })
     }
+}
+
+fn both_families(session: &SessionPlan) -> Result<[Lines; 2], LoadError> {
+    let of = |family| iptables::render(session, family).map_err(|e| LoadError::Unsupported(e.to_string()));
+    Ok([of(Family::V4)?, of(Family::V6)?])
 }
 
 /// A question that fails is no reason to touch the rules.

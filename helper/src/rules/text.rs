@@ -22,7 +22,7 @@ impl Family {
         }
     }
 
-    fn bits(self) -> u32 {
+    pub(super) fn bits(self) -> u32 {
         match self {
             Self::V4 => 32,
             Self::V6 => 128,

@@ -27,7 +27,10 @@ fn what_is_closed_is_refused_at_once() {
         for to in ["10.0.0.53:53", "10.0.0.53:54", "[fd00::53]:53"] {
             assert_eq!(asked(to), "PermissionDenied", "{to}");
         }
-        assert!(!try_run("ping -c 1 -W 5 10.1.2.3").status.success());
+        let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)).unwrap();
+        let echo = [8, 0, 0xf7, 0xff, 0, 0, 0, 0]; // type, code, checksum, id, number
+        let to = SocketAddr::from(([10, 1, 2, 3], 0));
+        assert_eq!(raw.send_to(&echo, &to.into()).unwrap_err().kind(), ErrorKind::PermissionDenied);
         assert!(!before.is_alive(), "also what was open");
         helper.unload(1);
         assert_eq!(reached("10.1.2.3:80"), "outside 10.1.2.3:80");

@@ -7,6 +7,7 @@ mod blocks;
 mod capture;
 mod driver;
 mod exempt;
+mod iptables;
 mod life;
 mod names;
 mod noticing;

@@ -31,7 +31,7 @@ pub use crate::{
     },
     world::{
         Connection, TemporaryCgroup, asked, in_empty_namespace, in_world, listen, listen_on, names, reached,
-        reached_by_shell, run, try_run, try_to_reach,
+        reached_by_shell, run, try_to_reach,
     },
 };
 

@@ -1,6 +1,6 @@
 //! What the tables look like.
 
-use ropeway_helper::rules::{Cgroup, SessionPlan, render, render_blocks};
+use ropeway_helper::rules::{Cgroup, SessionPlan, flatten::Family, iptables, render, render_blocks};
 use ropeway_helper_api::{Capture, Grant, Ports};
 
 use crate::plans::{block, captured_by, session, with_names};
@@ -106,4 +106,16 @@ fn blocks() {
     own.block.capture = Capture::User { uid: 1001 };
     own.block.endpoints = vec!["192.0.2.2:22".parse().unwrap()];
     compare("blocks.nft", &render_blocks(&[&all, &own]).unwrap().to_string());
+}
+
+#[test]
+fn without_nft() {
+    let mut wanted = session(&["10.0.0.0/8", "0.0.0.0/0 443", "fd00::/8 80-81"], &["10.1.0.0/16"], 12300);
+    wanted.plan.capture = Capture::User { uid: 1000 };
+    wanted.plan.endpoints = vec!["192.0.2.1:22".parse().unwrap(), "[2001:db8::1]:22".parse().unwrap()];
+    let wanted = with_names(wanted, &["10.0.0.53"], 12353);
+    for (family, name) in [(Family::V4, "iptables.rules"), (Family::V6, "ip6tables.rules")] {
+        let lines = iptables::render(&wanted, family).unwrap();
+        compare(name, &iptables::restore(&lines, "*nat\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"));
+    }
 }
