@@ -1,5 +1,8 @@
 //! The two scripts that run as root, run as root: in a mount namespace of their own with an empty `/usr/local`.
 
+// outside of a test function a panic is still how a test fails
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     io::Write,
