@@ -32,7 +32,9 @@ pub async fn agent() -> Option<Agent> {
     }
     let pid = std::process::id().to_string();
     let mut child = Command::new("pkttyagent")
-        .args(["--fallback", "--process", &pid, "--notify-fd", "1"])
+        .args(["--process", &pid, "--notify-fd", "1"])
+        // as a fallback polkit finds it only through a session, which a bare terminal may not have
+        .args(has_desktop().then_some("--fallback"))
         .env_clear()
         .envs(environment::cleaned(std::env::vars_os()))
         // it speaks on the terminal itself, and closes what it was told to when it is ready
@@ -46,6 +48,10 @@ pub async fn agent() -> Option<Agent> {
     let agent = Agent(child);
     let _ = timeout(READY, ready?.read_to_end(&mut vec![])).await;
     Some(agent)
+}
+
+fn has_desktop() -> bool {
+    ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|it| !it.is_empty()))
 }
 
 /// A process in the background is stopped when it reads from its terminal.
