@@ -68,11 +68,11 @@ fn next(line: &UnixStream) -> Option<Message> {
     }
 }
 
-fn rules_gone(mended: bool) -> Option<Message> {
-    Some(Message::Notice { notice: Notice::RulesGone { mended } })
+fn rules_gone(mended: bool) -> Message {
+    Message::Notice { notice: Notice::RulesGone { mended } }
 }
 
-fn is_malformed(reply: &Option<Reply>) -> bool {
+fn is_malformed(reply: Option<&Reply>) -> bool {
     matches!(reply, Some(Reply::Error(HelperError { code: HelperCode::Malformed, .. })))
 }
 
@@ -97,7 +97,7 @@ fn hostile_peers_are_dropped_and_disturb_nobody() {
         }
         for hostile in [oversized, garbage, half] {
             let [answer, end] = hostile.join().unwrap();
-            assert!(is_malformed(&answer), "{answer:?}");
+            assert!(is_malformed(answer.as_ref()), "{answer:?}");
             assert_eq!(end, None);
         }
         drop(silent);
@@ -114,7 +114,9 @@ fn a_byte_now_and_then_is_too_slow_and_a_byte_at_a_time_is_not() {
         [&(body.len() as u32).to_be_bytes(), &body[..]].concat()
     };
     let mut patient = peers.open(me()).unwrap();
-    frame.iter().for_each(|byte| patient.write_all(&[*byte]).unwrap());
+    for byte in &frame {
+        patient.write_all(&[*byte]).unwrap();
+    }
     assert!(matches!(reply(&patient), Some(Reply::Hello { .. })));
     let slow = peers.open(me()).unwrap();
     let mut writer = slow.try_clone().unwrap();
@@ -127,7 +129,7 @@ fn a_byte_now_and_then_is_too_slow_and_a_byte_at_a_time_is_not() {
             thread::sleep(more_than_it_may_take);
         }
     });
-    assert!(is_malformed(&reply(&slow)));
+    assert!(is_malformed(reply(&slow).as_ref()));
     assert_eq!(reply(&slow), None);
     trickle.join().unwrap();
 }
@@ -194,7 +196,7 @@ fn what_another_program_flushed_is_mended_and_told_to_whom_it_concerns() {
     peers.server.look_after();
     peers.kernel.flush();
     peers.server.look_after();
-    assert_eq!(next(&concerned), rules_gone(true));
+    assert_eq!(next(&concerned), Some(rules_gone(true)));
     assert_eq!(ask(&other, &Request::Leftovers), Reply::Leftovers { mine: 0, others: 0 });
     assert_eq!(ask(&concerned, &Request::Unload { session: SessionId(1) }), Reply::Done);
 }
@@ -207,7 +209,7 @@ fn what_cannot_be_mended_ends_the_connection() {
     peers.kernel.flush();
     peers.kernel.fail_next([FirewallError::Refused("no".into())]);
     peers.server.look_after();
-    assert_eq!((next(&line), next(&line)), (rules_gone(false), None));
+    assert_eq!((next(&line), next(&line)), (Some(rules_gone(false)), None));
 }
 
 /// One client's change has cost everybody the table, and the others must not go on believing in it.
@@ -219,7 +221,7 @@ fn when_all_rules_are_lost_every_connection_ends() {
     let differs = || FirewallError::Differs("x".into());
     peers.kernel.fail_next([differs(), differs()]);
     assert!(matches!(ask(&second, &load(1, "11.0.0.0/8", 3000)), Reply::Error(_)));
-    assert_eq!((next(&first), next(&first)), (rules_gone(false), None));
+    assert_eq!((next(&first), next(&first)), (Some(rules_gone(false)), None));
     assert!(peers.server.wait_until_nobody(PATIENCE));
     assert!(peers.kernel.0.lock().unwrap().table.is_none());
 }
