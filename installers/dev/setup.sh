@@ -13,7 +13,7 @@ packages="$packages systemd util-linux"
 # linting the scripts that run as root
 packages="$packages shellcheck"
 # the lab: namespaces, ssh, firewall, a transport for ProxyCommand
-packages="$packages iproute2 nftables openssh-client openssh-server netcat-openbsd acl attr curl procps binutils bsdextrautils"
+packages="$packages iproute2 iptables nftables openssh-client openssh-server netcat-openbsd acl attr curl procps binutils bsdextrautils"
 
 main() {
     need_tool cargo "Rust: https://rustup.rs"

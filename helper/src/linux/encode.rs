@@ -85,7 +85,9 @@ fn switch(before: &Contents, script: &Script) -> Batch {
     for chain in wanted.values().filter(|chain| !before.hooked.contains(&chain.name)) {
         new_chain(&mut batch, script.table, chain);
     }
-    wanted.values().for_each(|chain| new_rules(&mut batch, script.table, chain));
+    for chain in wanted.values() {
+        new_rules(&mut batch, script.table, chain);
+    }
     batch
 }
 

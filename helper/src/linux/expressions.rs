@@ -113,7 +113,7 @@ impl Expressions<'_> {
         self.compare(e::EQUAL, &to.to_be_bytes());
     }
 
-    /// An ICMPv6 header begins with the type.
+    /// A header of `ICMPv6` begins with the type.
     fn icmpv6(&mut self, first: u8, last: u8) {
         self.protocol(ICMPV6);
         self.load_payload(register::FIRST, e::TRANSPORT_HEADER, 0, 1);

@@ -32,8 +32,8 @@ pub fn look_for() -> Result<(), String> {
 /// All or nothing for each family, one after the other; then it is read back.
 pub fn replace(wanted: &[Lines; 2]) -> Result<(), FirewallError> {
     for (family, lines) in FAMILIES.iter().zip(wanted) {
-        let text = restore(lines, &saved(family).map_err(refused)?);
-        kill::around("iptables-restore", || load(family, &text)).map_err(refused)?;
+        let text = restore(lines, &saved(family).map_err(|e| refused(&e))?);
+        kill::around("iptables-restore", || load(family, &text)).map_err(|e| refused(&e))?;
     }
     match state(wanted)? {
         State::Intact => Ok(()),
@@ -43,8 +43,8 @@ pub fn replace(wanted: &[Lines; 2]) -> Result<(), FirewallError> {
 
 pub fn remove() -> Result<(), FirewallError> {
     for family in FAMILIES {
-        if let Some(text) = removal(&saved(family).map_err(refused)?) {
-            kill::around("iptables-restore", || load(family, &text)).map_err(refused)?;
+        if let Some(text) = removal(&saved(family).map_err(|e| refused(&e))?) {
+            kill::around("iptables-restore", || load(family, &text)).map_err(|e| refused(&e))?;
         }
     }
     Ok(())
@@ -53,7 +53,7 @@ pub fn remove() -> Result<(), FirewallError> {
 pub fn state(wanted: &[Lines; 2]) -> Result<State, FirewallError> {
     let mut state = State::Intact;
     for (family, lines) in FAMILIES.iter().zip(wanted) {
-        let found = ours(&saved(family).map_err(refused)?);
+        let found = ours(&saved(family).map_err(|e| refused(&e))?);
         if found == Lines::default() {
             return Ok(State::Gone);
         }
@@ -67,12 +67,11 @@ pub fn state(wanted: &[Lines; 2]) -> Result<State, FirewallError> {
 
 /// Removes what a helper that died left; nothing, when none has loaded anything. For who holds the lock of the store.
 pub fn undo(store: &Store) -> Result<(), FirewallError> {
-    let failed = |error: io::Error| FirewallError::Refused(error.to_string());
-    if store.read::<bool>(JOURNAL).map_err(failed)?.is_none() {
+    if store.read::<bool>(JOURNAL).map_err(|e| refused(&e))?.is_none() {
         return Ok(());
     }
     remove()?;
-    store.remove(JOURNAL).map_err(failed)
+    store.remove(JOURNAL).map_err(|e| refused(&e))
 }
 
 fn saved(family: &str) -> io::Result<String> {
@@ -114,6 +113,6 @@ fn program(family: &str, verb: &str) -> io::Result<String> {
     found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no {family}-{verb}")))
 }
 
-fn refused(error: io::Error) -> FirewallError {
+fn refused(error: &io::Error) -> FirewallError {
     FirewallError::Refused(error.to_string())
 }

@@ -57,11 +57,11 @@ impl Firewall for Kernel {
 
     fn means(&mut self, iptables: bool) -> Means {
         let nft = self.nft.get_or_insert_with(|| probe().map_err(|e| e.to_string())).clone();
-        let mut means = Means { nft, ..Means::default() };
-        if iptables || means.nft.is_err() {
-            means.iptables = self.iptables.get_or_insert_with(iptables::look_for).clone();
+        if !iptables && nft.is_ok() {
+            return Means { nft, ..Means::default() };
         }
-        means
+        let iptables = self.iptables.get_or_insert_with(iptables::look_for).clone();
+        Means { nft, iptables }
     }
 
     fn replace_iptables(&mut self, lines: &[Lines; 2]) -> Result<(), FirewallError> {

@@ -21,7 +21,7 @@ pub struct Blocks {
     store: Store,
     /// Held as long as this process has to do with blocks; None while another helper has it.
     lock: Option<Arc<File>>,
-    blocks: Vec<Entry>,
+    entries: Vec<Entry>,
 }
 
 #[derive(Clone)]
@@ -41,7 +41,7 @@ struct Written<B> {
 impl Blocks {
     /// What an earlier helper of this boot left in the kernel.
     pub fn take_up(store: Store, firewall: &mut impl Firewall) -> Self {
-        let mut blocks = Self { store, lock: None, blocks: vec![] };
+        let mut blocks = Self { store, lock: None, entries: vec![] };
         match blocks.begin(firewall) {
             Ok(()) => {}
             Err(error @ LoadError::Firewall(FirewallError::Busy)) => {
@@ -62,7 +62,7 @@ impl Blocks {
         let id = (block.uid, block.block.id);
         let replaced =
             |entry: &Entry| entry.key == Some(key) || (entry.block.uid, entry.block.block.id) == id;
-        let mut wanted: Vec<Entry> = self.blocks.iter().filter(|entry| !replaced(entry)).cloned().collect();
+        let mut wanted: Vec<Entry> = self.entries.iter().filter(|entry| !replaced(entry)).cloned().collect();
         if wanted.iter().filter(|entry| entry.block.uid == block.uid).count() >= limit::SESSIONS {
             return Err(LoadError::TooManyBlocks);
         }
@@ -75,14 +75,14 @@ impl Blocks {
     }
 
     pub fn leave(&mut self, client: ClientId) {
-        for entry in &mut self.blocks {
+        for entry in &mut self.entries {
             entry.key = entry.key.filter(|key| key.client != client);
         }
     }
 
     pub fn leftovers(&self, uid: u32) -> (u32, u32) {
         let (mine, others): (Vec<_>, Vec<_>) =
-            self.blocks.iter().filter(|entry| entry.key.is_none()).partition(|entry| entry.block.uid == uid);
+            self.entries.iter().filter(|entry| entry.key.is_none()).partition(|entry| entry.block.uid == uid);
         (mine.len() as u32, others.len() as u32)
     }
 
@@ -93,17 +93,17 @@ impl Blocks {
     }
 
     pub fn has_clients(&self) -> bool {
-        self.blocks.iter().any(|entry| entry.key.is_some())
+        self.entries.iter().any(|entry| entry.key.is_some())
     }
 
     pub fn check(&mut self, firewall: &mut impl Firewall) -> Option<Changed> {
-        if self.blocks.is_empty() || is_intact(firewall, Table::Block) {
+        if self.entries.is_empty() || is_intact(firewall, Table::Block) {
             return None;
         }
         tracing::warn!("another program has removed or changed what is kept closed");
         let clients: BTreeSet<ClientId> =
-            self.blocks.iter().filter_map(|entry| Some(entry.key?.client)).collect();
-        let mended = install(&self.blocks, firewall)
+            self.entries.iter().filter_map(|entry| Some(entry.key?.client)).collect();
+        let mended = install(&self.entries, firewall)
             .inspect_err(|error| tracing::error!(%error, "not mended"))
             .is_ok();
         Some(Changed { clients: clients.into_iter().collect(), mended })
@@ -114,7 +114,7 @@ impl Blocks {
         if self.lock.is_some() {
             return Ok(());
         }
-        let lock = self.store.lock().map_err(stored)?.ok_or(FirewallError::Busy)?;
+        let lock = self.store.lock().map_err(|e| stored(&e))?.ok_or(FirewallError::Busy)?;
         let written: Option<Written<SessionBlock>> = self.store.read(FILE).unwrap_or_else(|error| {
             tracing::error!(%error, "the list of blocks is not readable");
             None
@@ -122,11 +122,11 @@ impl Blocks {
         let blocks = written.filter(|written| written.boot == firewall.boot()).map_or(vec![], |w| w.blocks);
         self.lock = Some(lock);
         if firewall.state(Table::Block)? == State::Gone {
-            return self.store.remove(FILE).map_err(stored);
+            return self.store.remove(FILE).map_err(|e| stored(&e));
         }
         // even where the kernel refuses them: what is listed can be opened
-        self.blocks = blocks.into_iter().map(|block| Entry { key: None, block }).collect();
-        install(&self.blocks, firewall)
+        self.entries = blocks.into_iter().map(|block| Entry { key: None, block }).collect();
+        install(&self.entries, firewall)
     }
 
     /// How many went.
@@ -135,8 +135,8 @@ impl Blocks {
         wanted: impl Fn(&Entry) -> bool,
         firewall: &mut impl Firewall,
     ) -> Result<u32, LoadError> {
-        let kept: Vec<_> = self.blocks.iter().filter(|entry| wanted(entry)).cloned().collect();
-        let gone = self.blocks.len() - kept.len();
+        let kept: Vec<_> = self.entries.iter().filter(|entry| wanted(entry)).cloned().collect();
+        let gone = self.entries.len() - kept.len();
         if gone > 0 {
             self.change_to(kept, firewall)?;
         }
@@ -148,21 +148,21 @@ impl Blocks {
     fn change_to(&mut self, wanted: Vec<Entry>, firewall: &mut impl Firewall) -> Result<(), LoadError> {
         self.write(&wanted, firewall)?;
         if let Err(error) = install(&wanted, firewall) {
-            self.write(&self.blocks, firewall)?;
+            self.write(&self.entries, firewall)?;
             if matches!(error, LoadError::Firewall(FirewallError::Differs(_))) {
-                install(&self.blocks, firewall)?;
+                install(&self.entries, firewall)?;
             }
             return Err(error);
         }
-        self.blocks = wanted;
+        self.entries = wanted;
         Ok(())
     }
 
     fn write(&self, blocks: &[Entry], firewall: &impl Firewall) -> Result<(), LoadError> {
         let written = Written { boot: firewall.boot(), blocks: blocks.iter().map(|b| &b.block).collect() };
         match blocks {
-            [] => self.store.remove(FILE).map_err(stored),
-            _ => self.store.write(FILE, &written).map_err(stored),
+            [] => self.store.remove(FILE).map_err(|e| stored(&e)),
+            _ => self.store.write(FILE, &written).map_err(|e| stored(&e)),
         }
     }
 }
@@ -175,6 +175,6 @@ fn install(blocks: &[Entry], firewall: &mut impl Firewall) -> Result<(), LoadErr
     Ok(firewall.replace(&render(&blocks)?)?)
 }
 
-pub fn stored(error: std::io::Error) -> LoadError {
+pub fn stored(error: &std::io::Error) -> LoadError {
     LoadError::Store(error.to_string())
 }

@@ -59,29 +59,28 @@ pub fn render(session: &SessionPlan, family: Family) -> Result<Lines, Unsupporte
 
 /// The text that makes these lines the only ones of ours, in one step. `saved` is what `iptables-save -t nat` says now.
 pub fn restore(lines: &Lines, saved: &str) -> String {
-    let mut text = "*nat\n".to_owned();
-    CHAINS[..1].iter().for_each(|chain| text += &format!(":{chain} - [0:0]\n"));
-    jumps(saved).for_each(|jump| text += &format!("{}\n", jump.replacen("-A", "-D", 1)));
-    lines.rules.iter().for_each(|rule| text += &format!("{rule}\n"));
-    lines
-        .jumps
-        .iter()
-        .for_each(|jump| text += &format!("{}\n", jump.replacen("-A OUTPUT", "-I OUTPUT 1", 1)));
-    text + "COMMIT\n"
+    let emptied = [format!(":{} - [0:0]", CHAINS[0])].into_iter();
+    let jumps = lines.jumps.iter().map(|jump| jump.replacen("-A OUTPUT", "-I OUTPUT 1", 1));
+    transaction(emptied.chain(unhooking(saved)).chain(lines.rules.iter().cloned()).chain(jumps))
 }
 
 /// The text that removes all that is ours; None when there is nothing.
 pub fn removal(saved: &str) -> Option<String> {
     let is_there = |chain: &&&str| saved.lines().any(|line| line.starts_with(&format!(":{chain} ")));
     let chains: Vec<_> = CHAINS.iter().filter(is_there).collect();
-    if chains.is_empty() {
-        return None;
-    }
-    let mut text = "*nat\n".to_owned();
-    jumps(saved).for_each(|jump| text += &format!("{}\n", jump.replacen("-A", "-D", 1)));
-    chains.iter().for_each(|chain| text += &format!("-F {chain}\n"));
-    chains.iter().for_each(|chain| text += &format!("-X {chain}\n"));
-    Some(text + "COMMIT\n")
+    let emptied = chains.iter().map(|chain| format!("-F {chain}"));
+    let removed = chains.iter().map(|chain| format!("-X {chain}"));
+    (!chains.is_empty()).then(|| transaction(unhooking(saved).chain(emptied).chain(removed)))
+}
+
+/// iptables-restore carries out all of it, or nothing.
+fn transaction(lines: impl Iterator<Item = String>) -> String {
+    let all = ["*nat".to_owned()].into_iter().chain(lines).chain(["COMMIT".to_owned()]);
+    all.map(|line| line + "\n").collect()
+}
+
+fn unhooking(saved: &str) -> impl Iterator<Item = String> {
+    jumps(saved).map(|jump| jump.replacen("-A", "-D", 1))
 }
 
 /// What is ours in the table, to be compared with what was wanted.

@@ -171,7 +171,7 @@ impl<F: Firewall> Rules<F> {
         if method == Method::Iptables {
             let lines = both_families(first)?;
             self.blocks.begin(&mut self.firewall)?; // no other helper has rules that outlive it
-            self.store.write(iptables::JOURNAL, &true).map_err(stored)?;
+            self.store.write(iptables::JOURNAL, &true).map_err(|e| stored(&e))?;
             return Ok(self.firewall.replace_iptables(&lines)?);
         }
         let plans: Vec<&SessionPlan> = sessions.iter().map(|(_, plan)| plan.as_ref()).collect();
@@ -183,7 +183,7 @@ impl<F: Firewall> Rules<F> {
             return Ok(self.firewall.remove(Table::Redirect)?);
         }
         self.firewall.remove_iptables()?;
-        self.store.remove(iptables::JOURNAL).map_err(stored)
+        self.store.remove(iptables::JOURNAL).map_err(|e| stored(&e))
     }
 
     fn is_intact(&mut self) -> bool {

@@ -11,9 +11,9 @@ fn by_iptables() -> Plan {
     plan
 }
 
-fn rules_of_ours() -> String {
+fn rules_of_ours() -> Vec<String> {
     let all = run("iptables-save -t nat") + &run("ip6tables-save -t nat");
-    all.lines().filter(|line| line.contains("ropeway")).map(|line| format!("{line}\n")).collect()
+    all.lines().filter(|line| line.contains("ropeway")).map(str::to_owned).collect()
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn what_nft_does_iptables_does() {
         let another = Request::Load { session: SessionId(2), plan: plan(&["10.0.0.0/8"], &[], 12310) };
         assert_eq!(code(&helper.ask(&another, None)), Some(HelperCode::Unsupported));
         helper.unload(1);
-        assert_eq!(rules_of_ours(), "");
+        assert_eq!(rules_of_ours(), [""; 0]);
         assert!(run("iptables-save -t nat").contains("10.77.0.1"), "others' rules stay");
     });
 }
@@ -53,9 +53,9 @@ fn what_a_crash_leaves_the_next_helper_removes() {
         let mut helper = Helper::start();
         helper.load(1, by_iptables());
         helper.signal(Signal::SIGKILL).ended();
-        assert_ne!(rules_of_ours(), "");
+        assert_ne!(rules_of_ours(), [""; 0]);
         let _helper = Helper::start();
-        assert_eq!(rules_of_ours(), "");
+        assert_eq!(rules_of_ours(), [""; 0]);
     });
 }
 

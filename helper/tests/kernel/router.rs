@@ -10,7 +10,7 @@ fn what_is_forwarded_is_captured_where_the_plan_says_and_nowhere_else() {
         let lan = Lan::new();
         listen_on(Ipv4Addr::UNSPECIFIED, "tunnel", 12300);
         let mut helper = Helper::start();
-        let there = |to: &'static str| lan.from_there(move || try_to_reach(to));
+        let there = |to: &'static str| lan.there(move || try_to_reach(to));
         let says = |text: &str| Ok(text.to_owned());
         assert_eq!(there("10.1.2.3:80"), says("outside 10.1.2.3:80"));
         let routes = || plan(&["10.0.0.0/8", "192.168.50.0/24"], &["10.5.0.0/16"], 12300);
@@ -24,7 +24,7 @@ fn what_is_forwarded_is_captured_where_the_plan_says_and_nowhere_else() {
         assert_eq!(reached("10.1.2.3:80"), "tunnel 10.1.2.3:80");
         let own = std::net::TcpListener::bind("192.168.50.1:0").unwrap();
         let address = own.local_addr().unwrap();
-        lan.from_there(move || TcpStream::connect(address).unwrap());
+        lan.there(move || TcpStream::connect(address).unwrap());
         assert!(own.accept().is_ok(), "this machine's own address is in the routes, and not captured");
     });
 }
@@ -34,7 +34,7 @@ fn the_listeners_are_no_open_proxy() {
     in_world(|| {
         let lan = Lan::new();
         listen_on(Ipv4Addr::UNSPECIFIED, "tunnel", 12300);
-        let there = |to: &'static str| lan.from_there(move || try_to_reach(to));
+        let there = |to: &'static str| lan.there(move || try_to_reach(to));
         let mut helper = Helper::start();
         helper.load(1, Plan { forwarded: vec![Lan::interface()], ..plan(&["10.0.0.0/8"], &[], 12300) });
         assert_eq!(there("192.168.50.1:12300"), Err(std::io::ErrorKind::ConnectionRefused));

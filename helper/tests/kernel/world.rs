@@ -125,7 +125,9 @@ fn make_world() {
         }
         run("ip route add 192.168.50.0/24 via 192.0.2.1");
         open.send(()).unwrap();
-        works.iter().for_each(|work| work());
+        for work in works {
+            work();
+        }
     });
     OUTSIDE.set(Some(work));
     run(&format!("ip link add near type veth peer name far netns {}", outside.recv().unwrap()));
@@ -262,14 +264,16 @@ impl Lan {
         thread::spawn(move || {
             unshare(CloneFlags::CLONE_NEWNET).unwrap();
             tell.send(gettid()).unwrap();
-            works.iter().for_each(|work| work());
+            for work in works {
+                work();
+            }
         });
         run(&format!("ip link add lan type veth peer name router netns {}", told.recv().unwrap()));
         run("ip link set lan up");
         run("ip addr add 192.168.50.1/24 dev lan");
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         let lan = Self(work);
-        lan.from_there(|| {
+        lan.there(|| {
             run("ip link set lo up");
             run("ip addr add 192.168.50.2/24 dev router");
             run("ip link set router up");
@@ -278,7 +282,7 @@ impl Lan {
         lan
     }
 
-    pub fn from_there<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub fn there<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         done_by(&self.0, work)
     }
 

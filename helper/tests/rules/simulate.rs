@@ -12,7 +12,7 @@ use ropeway_helper::rules::{
 #[derive(Debug, Clone, Copy)]
 pub struct Packet {
     pub address: IpAddr,
-    /// Destination port; the type of ICMPv6.
+    /// Destination port; the type of an `ICMPv6` message.
     pub port: u16,
     pub protocol: Protocol,
     pub uid: u32,
