@@ -2,8 +2,7 @@
 //! `iptables-restore --noflush` and `ip6tables-restore --noflush`. Pure.
 //!
 //! ```text
-//! OUTPUT        -> ropeway-out   what this machine's programs send, in the session's scope
-//! PREROUTING    -> ropeway-in    router mode: what comes in on the plan's interfaces
+//! OUTPUT -> ropeway-out   what this machine's programs send, in the session's scope
 //! ```
 //! There are no sets and no chains that others cannot touch, so these carry one session, and no blocks. Every line is
 //! written as `iptables-save` prints it, so that reading back is a comparison of lines. The rules outlive the process:
@@ -13,8 +12,8 @@ use ropeway_helper_api::{Capture, DIRECT_MARK, Dns, Grant, Ports, Route};
 
 use super::{SessionPlan, flatten::Family, render::listener};
 
-/// Ours; the first is for OUTPUT, the second for PREROUTING.
-pub const CHAINS: [&str; 2] = ["ropeway-out", "ropeway-in"];
+/// Ours, in the table `nat`.
+const CHAIN: &str = "ropeway-out";
 
 /// Of the store: that there may be rules which nobody but us removes.
 pub const JOURNAL: &str = "iptables";
@@ -22,17 +21,15 @@ pub const JOURNAL: &str = "iptables";
 /// What belongs into the table `nat` of one family.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
-    /// In our chains, in their order.
+    /// In our chain, in their order.
     pub rules: Vec<String>,
-    /// In the kernel's chains: the jumps to ours.
+    /// In the kernel's chains: the jumps to it.
     pub jumps: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
-    #[error(
-        "iptables cannot tell the session's own cgroup; nothing but its marked sockets and servers would pass"
-    )]
+    #[error("iptables cannot tell whose cgroup a connection is of")]
     Cgroup,
     #[error("iptables knows interfaces by name only, so it cannot serve as a router")]
     Router,
@@ -53,24 +50,22 @@ pub fn render(session: &SessionPlan, family: Family) -> Result<Lines, Unsupporte
     rules.extend(session.plan.dns.as_ref().into_iter().flat_map(|dns| names(session, dns, family)));
     rules.push("-m addrtype --dst-type LOCAL -j RETURN".into());
     rules.extend(routes(session, family));
-    let rules = rules.into_iter().map(|rule| format!("-A {} {rule}", CHAINS[0])).collect();
-    Ok(Lines { rules, jumps: vec![format!("-A OUTPUT {}-j {}", scope(session), CHAINS[0])] })
+    let rules = rules.into_iter().map(|rule| format!("-A {CHAIN} {rule}")).collect();
+    Ok(Lines { rules, jumps: vec![format!("-A OUTPUT {}-j {CHAIN}", scope(session))] })
 }
 
 /// The text that makes these lines the only ones of ours, in one step. `saved` is what `iptables-save -t nat` says now.
 pub fn restore(lines: &Lines, saved: &str) -> String {
-    let emptied = [format!(":{} - [0:0]", CHAINS[0])].into_iter();
+    let emptied = [format!(":{CHAIN} - [0:0]")].into_iter();
     let jumps = lines.jumps.iter().map(|jump| jump.replacen("-A OUTPUT", "-I OUTPUT 1", 1));
     transaction(emptied.chain(unhooking(saved)).chain(lines.rules.iter().cloned()).chain(jumps))
 }
 
 /// The text that removes all that is ours; None when there is nothing.
 pub fn removal(saved: &str) -> Option<String> {
-    let is_there = |chain: &&&str| saved.lines().any(|line| line.starts_with(&format!(":{chain} ")));
-    let chains: Vec<_> = CHAINS.iter().filter(is_there).collect();
-    let emptied = chains.iter().map(|chain| format!("-F {chain}"));
-    let removed = chains.iter().map(|chain| format!("-X {chain}"));
-    (!chains.is_empty()).then(|| transaction(unhooking(saved).chain(emptied).chain(removed)))
+    let is_there = saved.lines().any(|line| line.starts_with(&format!(":{CHAIN} ")));
+    let removed = [format!("-F {CHAIN}"), format!("-X {CHAIN}")];
+    is_there.then(|| transaction(unhooking(saved).chain(removed)))
 }
 
 /// iptables-restore carries out all of it, or nothing.
@@ -85,7 +80,7 @@ fn unhooking(saved: &str) -> impl Iterator<Item = String> {
 
 /// What is ours in the table, to be compared with what was wanted.
 pub fn ours(saved: &str) -> Lines {
-    let in_chain = |line: &&str| CHAINS.iter().any(|chain| line.starts_with(&format!("-A {chain} ")));
+    let in_chain = |line: &&str| line.starts_with(&format!("-A {CHAIN} "));
     Lines {
         rules: saved.lines().filter(in_chain).map(str::to_owned).collect(),
         jumps: jumps(saved).map(str::to_owned).collect(),
@@ -93,7 +88,7 @@ pub fn ours(saved: &str) -> Lines {
 }
 
 fn jumps(saved: &str) -> impl Iterator<Item = &str> {
-    let to_ours = |line: &&str| CHAINS.iter().any(|chain| line.ends_with(&format!("-j {chain}")));
+    let to_ours = |line: &&str| line.ends_with(&format!("-j {CHAIN}"));
     saved.lines().filter(|line| line.starts_with("-A ")).filter(to_ours)
 }
 
