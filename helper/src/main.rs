@@ -4,6 +4,7 @@ mod settings;
 mod signals;
 
 use std::{
+    env,
     ffi::OsString,
     io::{self, Write},
     process::{self, ExitCode},
@@ -23,7 +24,7 @@ use ropeway_helper::{
     store::Store,
     undo, watch,
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use self::settings::Settings;
 
@@ -48,7 +49,7 @@ const CANNOT_START: u8 = 2;
 const UNDO_TIME: Duration = Duration::from_secs(10);
 
 pub fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     // what is not UTF-8 means as little here as an empty word
     match &arguments.iter().map(|a| a.to_str().unwrap_or_default()).collect::<Vec<_>>()[..] {
         [] => run(serve_standard_input),
@@ -136,10 +137,12 @@ fn end_by_panic() {
     }));
 }
 
-/// Under systemd stderr is the journal.
+/// Under systemd stderr is the journal. `RUST_LOG` is a level and no more: a filter by module would bring a regular
+/// expression engine into the one program that has root.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    let level = env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let level = level.unwrap_or(LevelFilter::WARN);
+    tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_ansi(false).init();
 }
 
 fn say(text: &str) -> ExitCode {
