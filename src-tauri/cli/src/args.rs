@@ -132,7 +132,6 @@ mod tests {
 
     fn profile(options: &[&str]) -> Result<Profile, clap::Error> {
         let args = Args::try_parse_from([&["ropeway", "run"], options, &["10/8"]].concat())?;
-        #[allow(irrefutable_let_patterns)] // not when there are more tasks
         let Task::Run(run) = args.task else { panic!("another task") };
         Ok(run.profile())
     }

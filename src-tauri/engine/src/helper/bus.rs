@@ -7,6 +7,7 @@ use std::{
 };
 
 use ropeway_helper_api::bus;
+use tokio::time::timeout;
 use zbus::{Connection, connection::Builder, zvariant};
 
 use super::failures;
@@ -14,9 +15,6 @@ use crate::api::Failure;
 
 /// Starting the service takes a second on a busy machine; systemd itself gives up after 90, and nobody waits that long.
 const OPEN: Duration = Duration::from_secs(25);
-
-/// A person may have to type the administrator's password.
-const CONSENT: Duration = Duration::from_mins(2);
 
 /// Nobody there.
 const UNKNOWN: [&str; 2] =
@@ -32,24 +30,19 @@ pub enum Refusal {
 
 /// A private line.
 pub async fn open() -> Result<UnixStream, Refusal> {
-    let reply = call(bus::OPEN, OPEN).await?;
+    let late = || Err(Refusal::Failed(failures::missing("the system's message bus does not answer")));
+    timeout(OPEN, ask()).await.unwrap_or_else(|_| late())
+}
+
+async fn ask() -> Result<UnixStream, Refusal> {
+    let connection = connect().await.map_err(|error| Refusal::Absent(error.to_string()))?;
+    let reply = connection.call_method(Some(bus::NAME), bus::PATH, Some(bus::INTERFACE), bus::OPEN, &());
+    let reply = reply.await.map_err(refusal)?;
     socket(&reply).map_err(|error| Refusal::Failed(failures::missing(error.to_string())))
 }
 
-/// Opens what crashes left closed; others' after an administrator has agreed. How many there were.
-pub async fn restore() -> Result<u32, Refusal> {
-    let reply = call(bus::RESTORE, CONSENT).await?;
-    reply.body().deserialize().map_err(|error| Refusal::Failed(failures::missing(error.to_string())))
-}
-
-async fn call(method: &str, limit: Duration) -> Result<zbus::Message, Refusal> {
-    let connection = connect(limit).await.map_err(|error| Refusal::Absent(error.to_string()))?;
-    let reply = connection.call_method(Some(bus::NAME), bus::PATH, Some(bus::INTERFACE), method, &()).await;
-    reply.map_err(refusal)
-}
-
-async fn connect(limit: Duration) -> zbus::Result<Connection> {
-    Builder::system()?.method_timeout(limit).build().await
+async fn connect() -> zbus::Result<Connection> {
+    Builder::system()?.build().await
 }
 
 fn socket(reply: &zbus::Message) -> io::Result<UnixStream> {

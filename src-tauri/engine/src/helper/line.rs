@@ -84,13 +84,11 @@ impl Line {
         let (answer, heard) = oneshot::channel();
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         self.inner.questions.send(Question { request, fds, answer }).map_err(|_| gone())?;
-        match timeout(ANSWER, heard).await {
-            Ok(reply) => reply.map_err(|_| gone()),
-            Err(_) => {
-                self.inner.shared.cut();
-                Err(io::ErrorKind::TimedOut.into())
-            }
-        }
+        let Ok(reply) = timeout(ANSWER, heard).await else {
+            self.inner.shared.cut();
+            return Err(io::ErrorKind::TimedOut.into());
+        };
+        reply.map_err(|_| gone())
     }
 
     pub fn is_alive(&self) -> bool {

@@ -44,7 +44,8 @@ pub struct Helper {
     /// Root's own, where the system has none.
     program: PathBuf,
     current: Mutex<Option<Current>>,
-    /// Held while a line is opened, which may take seconds. Who only talks on one does not wait for that.
+    /// Held while a line is opened or closed, which may take seconds: a helper that is still undoing its rules is in the
+    /// next one's way. Who only talks on a line does not wait for that.
     opening: tokio::sync::Mutex<()>,
 }
 
@@ -156,6 +157,7 @@ impl Helper {
 
     /// The session's rules went, and its helper with them: the next [`Helper::load`] asks another one.
     pub async fn give_up(&self, session: SessionId) {
+        let _one_at_a_time = self.opening.lock().await;
         if let Some(line) = self.line_of(session) {
             self.forget(&line);
             farewell(&line).await;
@@ -195,6 +197,7 @@ impl Helper {
 
     /// The last session closes the line: a helper that nobody talks to may end itself.
     async fn let_go(&self, session: SessionId) {
+        let _one_at_a_time = self.opening.lock().await;
         let last = {
             let mut current = self.current();
             current.as_mut().map(|current| current.sessions.remove(&session));

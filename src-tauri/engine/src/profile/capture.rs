@@ -95,7 +95,7 @@ fn gid(name: &str) -> Option<u32> {
 
 /// The last one means "nobody" to the kernel.
 fn number(text: &str) -> Option<u32> {
-    decimal(text).and_then(|number| u32::try_from(number).ok()).filter(|number| *number != u32::MAX)
+    decimal(text).filter(|number| *number != u32::MAX)
 }
 
 fn cgroup(path: Part) -> Result<PathBuf, Mistake> {

@@ -92,3 +92,6 @@ fn way(parsed: &Parsed) -> String {
         None => "through the agent on this computer".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

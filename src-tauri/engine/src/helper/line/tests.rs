@@ -18,12 +18,12 @@ fn receive(helper: &UnixStream) -> Option<Request> {
     wire::receive(helper).unwrap().map(|received| received.message)
 }
 
-fn say(helper: &UnixStream, message: Message) {
-    wire::send(helper, &message, &[]).unwrap();
+fn say(helper: &UnixStream, message: &Message) {
+    wire::send(helper, message, &[]).unwrap();
 }
 
 fn reply(helper: &UnixStream, reply: Reply) {
-    say(helper, Message::Reply { reply });
+    say(helper, &Message::Reply { reply });
 }
 
 /// Plays the helper's side of a greeting.
@@ -70,7 +70,9 @@ async fn an_abandoned_question_is_heard_to_its_end() {
     let playing = expected.clone();
     tokio::task::spawn_blocking(move || {
         assert_eq!([receive(&helper), receive(&helper)], [Some(unload(1)), Some(unload(2))]);
-        playing.into_iter().for_each(|it| reply(&helper, it));
+        for answer in playing {
+            reply(&helper, answer);
+        }
     })
     .await
     .unwrap();
@@ -83,7 +85,7 @@ async fn notices_come_between_a_question_and_its_answer() {
     let mut notices = line.notices();
     let play = thread::spawn(move || {
         receive(&helper);
-        say(&helper, Message::Notice { notice: Notice::RulesGone { mended: true } });
+        say(&helper, &Message::Notice { notice: Notice::RulesGone { mended: true } });
         reply(&helper, Reply::Done);
         helper
     });
