@@ -33,7 +33,7 @@ test-ui: ui/node_modules ## the window in a browser, with a mock engine
 	@command -v chromium >/dev/null || (cd ui && npx playwright install --with-deps chromium)
 	cd ui && npm run --silent test && npm run --silent test:browser
 
-test-rust: build ## Rust: unit, property, namespaces, real ssh, the real window
+test-rust: build build-helper ## Rust: unit, property, namespaces, real ssh, the real window
 	$(AS_ROOT) cargo test --workspace --no-fail-fast
 
 bench: setup build ## speed, beside plain ssh in the same run; writes docs/performance.md
@@ -49,6 +49,10 @@ build: ui/dist/index.html
 	cargo build -p ropeway-helper --features kill-points --bin ropeway-helper-mortal
 	installers/agent/build.sh $(AGENTS)
 
+# As packages have it: its size is tested.
+build-helper:
+	cargo build --profile helper --package ropeway-helper
+
 ui/dist/index.html: ui/node_modules $(shell find ui/src ui/index.html ui/vite.config.ts -type f 2>/dev/null)
 	cd ui && npm run --silent build -- --logLevel warn
 	@touch $@
@@ -60,4 +64,4 @@ ui/node_modules: ui/package-lock.json
 clean: ## removes what was built
 	rm -rf $(TARGET) ui/dist ui/node_modules
 
-.PHONY: help demo run test check check-deny check-macos test-ui test-rust bench setup build clean
+.PHONY: help demo run test check check-deny check-macos test-ui test-rust bench setup build build-helper clean
