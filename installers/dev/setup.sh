@@ -9,7 +9,7 @@ packages="$packages xvfb xauth webkit2gtk-driver dbus"
 # running the app as an ordinary user
 packages="$packages pkexec polkitd"
 # the helper as a service: a computer of its own in namespaces
-packages="$packages systemd util-linux"
+packages="$packages systemd util-linux iptables"
 # linting the scripts that run as root
 packages="$packages shellcheck"
 # the lab: namespaces, ssh, firewall, a transport for ProxyCommand

@@ -3,10 +3,7 @@
 use std::{
     fs,
     io::{self, Read, Write},
-    os::unix::{
-        fs::{PermissionsExt, symlink},
-        process::CommandExt,
-    },
+    os::unix::{fs::symlink, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -130,11 +127,14 @@ impl System {
 
     /// As set-up does with a newer one: a rename, so a running one goes on.
     pub fn replace_helper(&self) -> Result<()> {
+        self.replace_helper_by(&bin("ropeway-helper")?)
+    }
+
+    /// The same with another build's.
+    pub fn replace_helper_by(&self, program: &Path) -> Result<()> {
         let target = self.path(HELPER);
         let new = target.with_extension("new");
-        fs::create_dir_all(target.parent().context("a folder")?)?;
-        fs::copy(bin("ropeway-helper")?, &new)?;
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
+        put_program(program, &new)?;
         Ok(fs::rename(new, target)?)
     }
 
@@ -278,6 +278,14 @@ impl Drop for System {
 /// A character device there says that something is gone. A folder is there also when only something in it has changed.
 fn differs((kind, path): &(&str, &str)) -> bool {
     *kind != "c" && !(*kind == "d" && Path::new("/").join(path).is_dir())
+}
+
+/// A copy that everybody may run. Made by another process: while this one had it open for writing, a child that another
+/// test starts in that moment would have it open too, and then nobody can run it.
+pub fn put_program(from: &Path, to: &Path) -> Result<()> {
+    let installed = Command::new("install").args(["-D", "-m", "755"]).arg(from).arg(to).status()?;
+    ensure!(installed.success(), "install {}", to.display());
+    Ok(())
 }
 
 /// Puts a disk that was copied under the next boot.

@@ -13,5 +13,5 @@ mod terminal;
 pub use accounts::{PASSWORD, User};
 pub use caller::Caller;
 pub use calls::{Answer, Order, Reached, neighbours, run as run_caller, run_neighbour};
-pub use computer::{HELPER, Init, PROGRAMS, System, lay};
+pub use computer::{HELPER, Init, PROGRAMS, System, lay, put_program};
 pub use terminal::Terminal;

@@ -2,9 +2,11 @@
 //! ordinary users call it. Tests need root, and are skipped with a line that says so elsewhere.
 //!
 //! `consent`: who is asked what, and who may. `service`: its life under systemd. `activation`: the bus alone.
-//! `leftovers`: what stays closed on purpose. `removal`: from the app's set-up to nothing. `unit`, `size`: its files.
+//! `leftovers`: what stays closed on purpose. `removal`: from the app's set-up to nothing. `cli`: the same by hand. `unit`,
+//! `size`: its files.
 
 mod activation;
+mod cli;
 mod consent;
 mod leftovers;
 mod removal;

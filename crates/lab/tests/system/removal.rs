@@ -2,17 +2,16 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use ropeway_helper_api::Grant;
 use ropeway_lab::{
     harness::bin,
-    system::{Answer, Caller, HELPER, Init, Order, PASSWORD, PROGRAMS, System, User},
+    system::{Answer, Caller, HELPER, Init, Order, PASSWORD, PROGRAMS, System, User, put_program},
 };
 
 use crate::{agent_for, connect, is_captured, load, wait_for};
@@ -117,10 +116,7 @@ fn lay_package(root: &Path) -> Result<()> {
         fs::create_dir_all(root.join(folder))?;
         fs::copy(shipped.join(name), root.join(folder).join(name))?;
     }
-    let program = root.join(PACKAGED.trim_start_matches('/'));
-    fs::create_dir_all(program.parent().context("a folder")?)?;
-    fs::copy(bin("ropeway-helper")?, &program)?;
-    Ok(fs::set_permissions(program, fs::Permissions::from_mode(0o755))?)
+    put_program(&bin("ropeway-helper")?, &root.join(PACKAGED.trim_start_matches('/')))
 }
 
 #[test]

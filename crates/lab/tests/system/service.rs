@@ -2,10 +2,12 @@
 
 use std::{fs, path::Path};
 
-use ropeway_helper_api::{Grant, HostEntry, Hosts, Notice, Reply, Request, SessionId, bus};
+use ropeway_helper_api::{
+    Capture, Grant, HostEntry, Hosts, Method, Notice, Plan, Reply, Request, SessionId, bus,
+};
 use ropeway_lab::system::{Answer, Caller, HELPER, Init, Order, System, User, lay};
 
-use crate::{ask, connect, installed, is_captured, load, tunnel, wait_for};
+use crate::{ask, connect, installed, is_captured, load, plan, tunnel, wait_for};
 
 const UNIT: &str = "ropeway-helper.service";
 
@@ -53,6 +55,32 @@ fn whatever_ends_it_nothing_stays_and_the_next_call_starts_it() {
         wait_for("another owner of the name, or none", || owner(&system) != pid);
         assert_starts_again(&system, &mut caller, &before);
     }
+}
+
+#[test]
+fn iptables_works_in_the_sandbox_and_is_undone_after_sigkill() {
+    let Some(system) = installed("iptables_works_in_the_sandbox_and_is_undone_after_sigkill") else { return };
+    let before = rules_of_iptables(&system);
+    let mut caller = Caller::new(&system, User::YES);
+    assert_eq!(caller.does(&Order::SetUp(Grant::All)), Answer::Done);
+    connect(&mut caller);
+    let Answer::Port(port) = caller.does(&Order::Listen) else { panic!("no listener") };
+    let plan = Plan { method: Some(Method::Iptables), ..plan(port, Capture::Everyone) };
+    let reply = ask(&mut caller, Request::Load { session: SessionId(1), plan });
+    assert_eq!(reply, Reply::Loaded { method: Method::Iptables, overlaps: vec![] });
+    assert!(is_captured(&mut caller));
+    system.run("systemctl", &["kill", "--signal=KILL", UNIT]).expect("systemctl");
+    assert_eq!(caller.does(&Order::Hear), Answer::Ended);
+    wait_for("the rules to go", || rules_of_iptables(&system) == before);
+    assert!(!is_captured(&mut caller));
+}
+
+/// Without counters.
+fn rules_of_iptables(system: &System) -> Vec<String> {
+    let both =
+        ["iptables-save", "ip6tables-save"].map(|save| system.run(save, &["-t", "nat"]).expect("it runs"));
+    let rules = both.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("-A"));
+    rules.map(str::to_owned).collect()
 }
 
 #[test]
