@@ -81,6 +81,8 @@ enum Refusal {
     Invalid(String),
 }
 
+// the interface macro wants methods
+#[allow(clippy::unused_self)]
 #[zbus::interface(name = "org.ropeway.Helper1")]
 impl Fake {
     async fn set_up(
