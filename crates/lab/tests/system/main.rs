@@ -67,6 +67,13 @@ fn connect(caller: &mut Caller) -> Reply {
     ask(caller, Request::Hello { epoch: EPOCH, revision: REVISION, version: "test".into() })
 }
 
+/// The same where the helper may be about to end.
+fn is_greeted(caller: &mut Caller) -> bool {
+    let hello = Request::Hello { epoch: EPOCH, revision: REVISION, version: "test".into() };
+    caller.does(&Order::Open) == Answer::Done
+        && matches!(caller.does(&Order::Ask(hello)), Answer::Reply(Reply::Hello { .. }))
+}
+
 #[track_caller]
 fn ask(caller: &mut Caller, request: Request) -> Reply {
     match caller.does(&Order::Ask(request)) {
