@@ -137,7 +137,7 @@ fn an_update_waits_until_tunnels_have_ended() {
         assert_eq!((last, caller.does(&Order::Hear)), (Answer::Reply(Reply::Done), Answer::Ended));
     }
     // until the old one has ended it may still answer, and then ends that connection too: engines ask again
-    wait_for("the newer one", || is_greeted(&mut caller) && owner(&system) != old);
+    wait_for("the newer one", || owner(&system) != old && is_greeted(&mut caller));
     load(&mut caller, User::YES, Grant::All);
     assert!(is_captured(&mut caller));
     let new = owner(&system).expect("it runs");
