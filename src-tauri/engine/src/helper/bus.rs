@@ -20,6 +20,9 @@ const OPEN: Duration = Duration::from_secs(25);
 const UNKNOWN: [&str; 2] =
     ["org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner"];
 
+/// The helper died with our question; the next one starts another.
+const DIED: &str = "org.freedesktop.DBus.Error.NoReply";
+
 /// Why there is no socket.
 #[derive(Debug)]
 pub enum Refusal {
@@ -36,8 +39,12 @@ pub async fn open() -> Result<UnixStream, Refusal> {
 
 async fn ask() -> Result<UnixStream, Refusal> {
     let connection = connect().await.map_err(|error| Refusal::Absent(error.to_string()))?;
-    let reply = connection.call_method(Some(bus::NAME), bus::PATH, Some(bus::INTERFACE), bus::OPEN, &());
-    let reply = reply.await.map_err(refusal)?;
+    let call = || connection.call_method(Some(bus::NAME), bus::PATH, Some(bus::INTERFACE), bus::OPEN, &());
+    let reply = match call().await {
+        Err(zbus::Error::MethodError(name, ..)) if name.as_str() == DIED => call().await,
+        reply => reply,
+    };
+    let reply = reply.map_err(refusal)?;
     socket(&reply).map_err(|error| Refusal::Failed(failures::missing(error.to_string())))
 }
 
