@@ -3,9 +3,9 @@
 //! | method | answer | who |
 //! |---|---|---|
 //! | `Open()` | `h`, a stream socket for `wire` | users with a grant, and root |
-//! | `SetUp(s grant)` | | asks polkit for [`ACTION_SET_UP`], then records the caller's grant |
-//! | `Grants()` | `a(us)`: uid and grant | everybody |
-//! | `Revoke(u uid)` | | one's own at once; another's after [`ACTION_SET_UP`] |
+//! | `SetUp(s grant)` | | asks polkit for [`ACTION_SET_UP_OWN`] or [`ACTION_SET_UP_ALL`], then records the caller's grant |
+//! | `Grants()` | `a(us)`: uid and grant | root sees all, everybody else their own |
+//! | `Revoke(u uid)` | | one's own at once; another's after [`ACTION_REVOKE`] |
 //! | `Restore()` | `u`: how many were opened | one's own leftovers at once; with others' after [`ACTION_REPAIR`] |
 //!
 //! Properties: `Epoch` (`q`), `Revision` (`q`), `Version` (`s`).
@@ -23,8 +23,12 @@ pub const GRANTS: &str = "Grants";
 pub const REVOKE: &str = "Revoke";
 pub const RESTORE: &str = "Restore";
 
-/// polkit: an administrator allows a user to use the helper (`auth_admin`).
-pub const ACTION_SET_UP: &str = "org.ropeway.helper.setup";
+/// polkit: an administrator lets a user send their own traffic through tunnels (`auth_admin`).
+pub const ACTION_SET_UP_OWN: &str = "org.ropeway.helper.setup-own";
+/// polkit: an administrator lets a user send everybody's traffic, DNS and host names through tunnels (`auth_admin`).
+pub const ACTION_SET_UP_ALL: &str = "org.ropeway.helper.setup-all";
+/// polkit: an administrator takes away another user's grant (`auth_admin`).
+pub const ACTION_REVOKE: &str = "org.ropeway.helper.revoke";
 /// polkit: an administrator opens what other users' tunnels left closed (`auth_admin`).
 pub const ACTION_REPAIR: &str = "org.ropeway.helper.repair";
 

@@ -40,7 +40,7 @@ fn systemd_understands_every_line() {
 #[test]
 fn polkit_asks_an_administrator_in_every_kind_of_session() {
     let Some(system) = installed("polkit_asks_an_administrator_in_every_kind_of_session") else { return };
-    for action in [bus::ACTION_SET_UP, bus::ACTION_REPAIR] {
+    for action in [bus::ACTION_SET_UP_OWN, bus::ACTION_SET_UP_ALL, bus::ACTION_REVOKE, bus::ACTION_REPAIR] {
         let said = system.run("pkaction", &["--verbose", "--action-id", action]).expect("polkit knows it");
         let defaults: Vec<_> = said.lines().filter(|line| line.contains("implicit")).collect();
         assert_eq!(defaults.len(), 3, "{said}");

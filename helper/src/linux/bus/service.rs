@@ -104,7 +104,7 @@ impl<F: Firewall + Send + 'static> Service<F> {
     }
 
     fn set_up(&self, caller: &Caller, grant: Grant) -> Result<(), CallError> {
-        self.authorize(caller, bus::ACTION_SET_UP)?;
+        self.authorize(caller, set_up_action(grant))?;
         if caller.uid == 0 {
             return Ok(()); // has everything already
         }
@@ -118,7 +118,7 @@ impl<F: Firewall + Send + 'static> Service<F> {
 
     fn revoke(&self, caller: &Caller, uid: u32) -> Result<(), CallError> {
         if caller.uid != uid {
-            self.authorize(caller, bus::ACTION_SET_UP)?;
+            self.authorize(caller, bus::ACTION_REVOKE)?;
         }
         if self.server.state().grants.revoke(uid).map_err(failed)?.is_some() {
             tracing::info!(uid, by = caller.uid, "revoked");
@@ -198,6 +198,14 @@ impl<F> Question<F> {
 impl<F> Drop for Question<F> {
     fn drop(&mut self) {
         self.service.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.uid);
+    }
+}
+
+/// Each grant has its own sentence, so that nobody agrees to more than they read.
+fn set_up_action(grant: Grant) -> &'static str {
+    match grant {
+        Grant::Own => bus::ACTION_SET_UP_OWN,
+        Grant::All => bus::ACTION_SET_UP_ALL,
     }
 }
 
