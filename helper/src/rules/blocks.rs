@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs::File, sync::Arc};
 
-use ropeway_helper_api::limit;
+use ropeway_helper_api::{Grant, limit};
 use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
@@ -90,6 +90,18 @@ impl Blocks {
         self.begin(firewall)?;
         let goes = |entry: &Entry| entry.key.is_none() && uid.is_none_or(|uid| uid == entry.block.uid);
         self.keep(|entry| !goes(entry), firewall)
+    }
+
+    /// Opens what this user keeps closed by a greater grant than what is left of it.
+    pub fn revoke(
+        &mut self,
+        uid: u32,
+        left: Option<Grant>,
+        firewall: &mut impl Firewall,
+    ) -> Result<(), LoadError> {
+        self.begin(firewall)?;
+        let stays = |entry: &Entry| entry.block.uid != uid || Some(entry.block.grant) <= left;
+        self.keep(stays, firewall).map(drop)
     }
 
     pub fn has_clients(&self) -> bool {

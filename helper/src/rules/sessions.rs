@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ropeway_helper_api::Method;
+use ropeway_helper_api::{Grant, Method};
 
 use crate::store::Store;
 
@@ -57,13 +57,13 @@ impl<F: Firewall> Rules<F> {
 
     /// Removes the session; what it kept closed stays closed.
     pub fn hold(&mut self, key: Key) -> Result<(), LoadError> {
-        self.keep(|other| other != key)
+        self.keep(|other, _| other != key)
     }
 
     /// The client is gone: so are its sessions, and what they kept closed is left over.
     pub fn unload_client(&mut self, client: ClientId) -> Result<(), LoadError> {
         self.blocks.leave(client);
-        self.keep(|key| key.client != client)
+        self.keep(|key, _| key.client != client)
     }
 
     /// Keeps networks closed from now on. Replaces what the session, or an earlier one of the same user with the same
@@ -83,6 +83,14 @@ impl<F: Firewall> Rules<F> {
     /// Opens what was left closed by this user, or by everybody, and says how many profiles that were.
     pub fn restore(&mut self, uid: Option<u32>) -> Result<u32, LoadError> {
         self.blocks.restore(uid, &mut self.firewall)
+    }
+
+    /// Removes what this user has in force by a greater grant than what is left of it, and opens what that keeps
+    /// closed, with a client or without. Each also when the other cannot.
+    pub fn revoke(&mut self, uid: u32, left: Option<Grant>) -> Result<(), LoadError> {
+        let opened = self.blocks.revoke(uid, left, &mut self.firewall);
+        self.keep(|_, session| session.uid != uid || Some(session.grant) <= left)?;
+        opened
     }
 
     /// Looks whether another program has removed or changed our tables, and loads them again. Call it every few
@@ -106,8 +114,8 @@ impl<F: Firewall> Rules<F> {
         self.sessions.is_empty() && !self.blocks.has_clients()
     }
 
-    fn keep(&mut self, wanted: impl Fn(Key) -> bool) -> Result<(), LoadError> {
-        let kept: Sessions = self.sessions.iter().filter(|(key, _)| wanted(*key)).cloned().collect();
+    fn keep(&mut self, wanted: impl Fn(Key, &SessionPlan) -> bool) -> Result<(), LoadError> {
+        let kept: Sessions = self.sessions.iter().filter(|(key, plan)| wanted(*key, plan)).cloned().collect();
         if kept.len() == self.sessions.len() {
             return Ok(());
         }

@@ -4,8 +4,8 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use ropeway_helper::{
     rules::{
-        ClientId, Firewall, FirewallError, Key, LoadError, Rules, Script, State, Table, overlaps,
-        render_blocks,
+        ClientId, Firewall, FirewallError, Key, LoadError, Rules, Script, SessionBlock, SessionPlan, State,
+        Table, overlaps, render_blocks,
     },
     store::Store,
 };
@@ -248,6 +248,37 @@ fn one_user_cannot_keep_closed_without_end() {
     let more = |rules: &mut Rules<_>, uid| rules.block(key(100, 1), block(uid, 100, &["10.0.0.0/8"], &[]));
     assert_eq!(more(&mut rules, 1000), Err(LoadError::TooManyBlocks));
     assert_eq!(more(&mut rules, 1001), Ok(()));
+}
+
+#[test]
+fn with_a_grant_goes_all_that_stands_on_it() {
+    let machine = Machine::new();
+    let mut rules = machine.helper();
+    let by = |grant, id| SessionBlock { grant, ..block(1000, id, &["10.0.0.0/8"], &[]) };
+    let plan = |grant, uid| SessionPlan { grant, uid, ..session(&["10.0.0.0/8"], &[], 12300) };
+    rules.block(key(1, 1), by(Grant::All, 1)).unwrap();
+    rules.unload_client(ClientId(1)).unwrap();
+    rules.block(key(2, 1), by(Grant::All, 2)).unwrap();
+    rules.block(key(2, 2), by(Grant::Own, 3)).unwrap();
+    rules.block(key(3, 1), block(1001, 1, &["11.0.0.0/8"], &[])).unwrap();
+    for (key, plan) in [
+        (key(2, 1), plan(Grant::All, 1000)),
+        (key(2, 2), plan(Grant::Own, 1000)),
+        (key(3, 1), plan(Grant::All, 1001)),
+    ] {
+        rules.load(key, plan).unwrap();
+    }
+    let loaded =
+        |rules: &Rules<_>| [key(2, 1), key(2, 2), key(3, 1)].map(|key| rules.routes_of(key).is_some());
+    rules.revoke(1000, Some(Grant::All)).unwrap();
+    assert_eq!((rules.leftovers(1000), loaded(&rules)), ((1, 0), [true; 3]));
+    rules.revoke(1000, Some(Grant::Own)).unwrap();
+    assert_eq!((rules.leftovers(1000), loaded(&rules)), ((0, 0), [false, true, true]));
+    assert!(machine.closed().unwrap().contains("10.0.0.0/8"), "the narrower block stays");
+    rules.revoke(1000, None).unwrap();
+    assert_eq!(loaded(&rules), [false, false, true]);
+    let closed = machine.closed().unwrap();
+    assert!(!closed.contains("10.0.0.0/8") && closed.contains("11.0.0.0/8"));
 }
 
 #[test]
