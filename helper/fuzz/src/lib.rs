@@ -37,12 +37,13 @@ pub fn stream(bytes: &[u8]) {
     let (near, far) = UnixStream::pair().expect("a pair of sockets");
     let server = Server::new(world.state());
     let replies = thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             let _ = (&near).write_all(bytes); // the helper may have hung up
             let _ = near.shutdown(Shutdown::Write);
         });
         let replies = scope.spawn(|| read_replies(&near));
         server.serve(far, ALL).expect("there is room for one");
+        writer.join().expect("writing does not panic"); // a thread that still ends looks like a leak
         replies.join().expect("replies are messages")
     });
     assert!(replies <= bytes.len() / 4, "{replies} answers to {} bytes", bytes.len());
