@@ -20,12 +20,14 @@ impl User {
     pub const YES: Self = Self { name: "lab-yes", uid: 2001 };
     /// polkit says no, without a question.
     pub const NO: Self = Self { name: "lab-no", uid: 2002 };
+    /// polkit says yes to one's own traffic, and no to everything else.
+    pub const OWN: Self = Self { name: "lab-own", uid: 2005 };
     /// polkit asks for an administrator's password.
     pub const ASK: Self = Self { name: "lab-ask", uid: 2003 };
     /// The only administrator with a password, [`PASSWORD`].
     pub const ADMIN: Self = Self { name: "lab-admin", uid: 2004 };
 
-    const PEOPLE: [Self; 4] = [Self::YES, Self::NO, Self::ASK, Self::ADMIN];
+    const PEOPLE: [Self; 5] = [Self::YES, Self::NO, Self::OWN, Self::ASK, Self::ADMIN];
 }
 
 /// Of [`User::ADMIN`].
@@ -41,6 +43,8 @@ polkit.addAdminRule(function (action, subject) { return ["unix-user:lab-admin"];
 polkit.addRule(function (action, subject) {
     if (subject.user == "lab-yes") return polkit.Result.YES;
     if (subject.user == "lab-no") return polkit.Result.NO;
+    if (subject.user == "lab-own")
+        return action.id == "org.ropeway.helper.setup-own" ? polkit.Result.YES : polkit.Result.NO;
 });
 "#;
 

@@ -29,23 +29,44 @@ fn after_a_yes_ten_connects_ask_nothing() {
 fn after_a_no_nothing_has_changed() {
     let Some(system) = installed("after_a_no_nothing_has_changed") else { return };
     let mut caller = Caller::new(&system, User::NO);
-    assert_eq!(caller.does(&Order::SetUp(Grant::Own)), failed(bus::ERROR_DENIED));
+    for grant in [Grant::Own, Grant::All] {
+        assert_eq!(caller.does(&Order::SetUp(grant)), failed(bus::ERROR_DENIED), "{grant:?}");
+    }
     assert_eq!(caller.does(&Order::Open), not_granted());
     assert_eq!(caller.does(&Order::Grants), Answer::Grants(vec![]));
+}
+
+#[test]
+fn a_yes_for_own_is_no_yes_for_all() {
+    let Some(system) = installed("a_yes_for_own_is_no_yes_for_all") else { return };
+    let mut caller = Caller::new(&system, User::OWN);
+    assert_eq!(caller.does(&Order::SetUp(Grant::All)), failed(bus::ERROR_DENIED));
+    assert_eq!(caller.does(&Order::Open), not_granted());
+    assert_eq!(caller.does(&Order::SetUp(Grant::Own)), Answer::Done);
+    assert_eq!(caller.does(&Order::SetUp(Grant::All)), failed(bus::ERROR_DENIED));
+    assert_eq!(caller.does(&Order::Grants), Answer::Grants(vec![(User::OWN.uid, "own".into())]));
+    assert!(matches!(connect(&mut caller), Reply::Hello { grant: Grant::Own, .. }));
 }
 
 #[test]
 fn the_administrators_password_decides() {
     let Some(system) = installed("the_administrators_password_decides") else { return };
     let mut caller = Caller::new(&system, User::ASK);
-    assert_eq!(caller.does(&Order::SetUp(Grant::All)), failed(bus::ERROR_DENIED), "nobody can be asked");
-    let mut agent = agent_for(&system, User::ASK, caller.pid());
-    for (password, answer) in [("wrong", failed(bus::ERROR_DENIED)), (PASSWORD, Answer::Done)] {
-        caller.begins(&Order::SetUp(Grant::All));
-        agent.type_password(password).expect("it asks");
-        assert_eq!(caller.finishes(), answer, "{password}: {}", agent.screen());
+    for (grant, told) in
+        [(Grant::Own, "their own programs"), (Grant::All, "the whole computer: everybody's traffic")]
+    {
+        let set_up = Order::SetUp(grant);
+        assert_eq!(caller.does(&set_up), failed(bus::ERROR_DENIED), "nobody can be asked");
+        let mut agent = agent_for(&system, User::ASK, caller.pid());
+        for (password, answer) in [("wrong", failed(bus::ERROR_DENIED)), (PASSWORD, Answer::Done)] {
+            caller.begins(&set_up);
+            agent.type_password(password).expect("it asks");
+            assert_eq!(caller.finishes(), answer, "{password}: {}", agent.screen());
+        }
+        assert!(agent.screen().contains(told), "{}", agent.screen());
+        let granted = vec![(User::ASK.uid, grant.name().to_owned())];
+        assert_eq!(caller.does(&Order::Grants), Answer::Grants(granted));
     }
-    assert_eq!(caller.does(&Order::Grants), Answer::Grants(vec![(User::ASK.uid, "all".into())]));
     assert!(matches!(connect(&mut caller), Reply::Hello { grant: Grant::All, .. }));
 }
 
