@@ -1,7 +1,7 @@
 //! `--install` and `--remove`: the files that make this program a service of the system. Run as root, once, by the
 //! app's set-up (through pkexec), by scripts of packages, or by a person.
 //!
-//! `pieces` are the files as values, from `installers/linux`; `place` puts a file where it belongs, or takes it
+//! `trust` looks at where the program lies. `pieces` are the files as values, from `installers/linux`; `place` puts a file where it belongs, or takes it
 //! away; `system` tells the bus and systemd, and ends a running helper. Nothing here runs a program.
 
 mod pieces;
@@ -11,10 +11,10 @@ mod system;
 #[cfg(not(target_os = "linux"))]
 #[path = "elsewhere.rs"]
 mod system;
+mod trust;
 
 use std::{
     env, fs, io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -141,17 +141,22 @@ fn check_root() -> Result<(), InstallError> {
 
 /// Where this program is, and that nobody but root can change what will be started as root.
 fn program() -> Result<PathBuf, InstallError> {
+    let file = |path: &Path, error| InstallError::File { path: path.into(), error };
     let program = env::current_exe().and_then(fs::canonicalize);
-    let program = program.map_err(|error| InstallError::File { path: "/proc/self/exe".into(), error })?;
-    // Debian's group staff may write to folders of /usr/local, and counts as root there; not to the program
-    let writers = |path: &Path| if path.starts_with(OURS) && path.is_dir() { 0o002 } else { 0o022 };
-    for path in program.ancestors() {
-        let found = fs::metadata(path).map_err(|error| InstallError::File { path: path.into(), error })?;
-        if found.uid() != 0 || found.mode() & writers(path) != 0 {
+    let program = program.map_err(|error| file("/proc/self/exe".as_ref(), error))?;
+    let named = named(&program, fs::canonicalize(OURS).ok().as_deref());
+    for path in program.ancestors().chain(named.ancestors()) {
+        if !trust::is_roots_alone(path).map_err(|error| file(path, error))? {
             return Err(InstallError::NotTrusted(path.into()));
         }
     }
-    Ok(program)
+    Ok(named)
+}
+
+/// The same file by the path that everybody knows: on systems whose `/usr` cannot be written, `/usr/local` is a link.
+fn named(program: &Path, ours: Option<&Path>) -> PathBuf {
+    let inside = ours.and_then(|ours| program.strip_prefix(ours).ok());
+    inside.map_or_else(|| program.into(), |inside| Path::new(OURS).join(inside))
 }
 
 fn is_ours(program: &Path) -> bool {
@@ -186,5 +191,21 @@ mod tests {
         assert!(is_ours(Path::new("/usr/local/libexec/ropeway-helper")));
         assert!(!is_ours(Path::new("/usr/libexec/ropeway-helper")));
         assert!(!is_ours(Path::new("/usr/local-not/ropeway-helper")));
+    }
+
+    #[test]
+    fn a_link_at_usr_local_is_looked_through() {
+        let named = |program: &str, ours: Option<&str>| {
+            super::named(Path::new(program), ours.map(Path::new)).display().to_string()
+        };
+        let ours = "/usr/local/libexec/ropeway-helper";
+        assert_eq!(named("/var/usrlocal/libexec/ropeway-helper", Some("/var/usrlocal")), ours);
+        assert_eq!(named(ours, Some("/usr/local")), ours);
+        assert_eq!(
+            named("/usr/libexec/ropeway-helper", Some("/var/usrlocal")),
+            "/usr/libexec/ropeway-helper"
+        );
+        assert_eq!(named("/var/usrlocal2/x", Some("/var/usrlocal")), "/var/usrlocal2/x");
+        assert_eq!(named("/usr/libexec/ropeway-helper", None), "/usr/libexec/ropeway-helper");
     }
 }

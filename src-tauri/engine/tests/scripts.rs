@@ -154,7 +154,7 @@ fn the_callers_environment_changes_nothing() {
     as_root!();
     let trap = tempfile::tempdir().unwrap();
     fs::set_permissions(trap.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    for program in ["sha256sum", "mktemp", "cat", "mv", "chown", "chmod", "find", "mkdir", "rm"] {
+    for program in ["sha256sum", "mktemp", "cat", "mv", "chown", "chmod", "ls", "mkdir", "rm"] {
         let fake = trap.path().join(program);
         fs::write(&fake, format!("#!/bin/sh\n: >'{}'/caught\n", trap.path().display())).unwrap();
         fs::set_permissions(&fake, fs::Permissions::from_mode(0o755)).unwrap();
@@ -191,9 +191,26 @@ fn a_folder_that_others_can_change_is_not_used() {
         "chmod 777 /usr/local",
         "mkdir /usr/local/libexec; chown 1000 /usr/local/libexec",
         "mkdir -m 1777 /usr/local/elsewhere; mkdir /usr/local/elsewhere/x; ln -s elsewhere/x /usr/local/libexec",
+        "chgrp games /usr/local; chmod 2775 /usr/local",
+        "chgrp staff /usr/local; chmod 2775 /usr/local; setfacl -m u:1000:rwx /usr/local",
+        "setfacl -m u:1000:rwx /usr/local",
     ] {
         let outcome = Run { prepare, ..Run::install(HELPER) }.go();
         assert_nothing_left(&outcome, "others than root can change");
+    }
+}
+
+#[test]
+fn roots_own_groups_may_change_the_folders() {
+    as_root!();
+    for prepare in [
+        "chmod 775 /usr/local",
+        "chgrp staff /usr/local; chmod 2775 /usr/local",
+        "setfacl -m u:1000:rx /usr/local",
+        "mkdir /usr/local/libexec; chgrp games /usr/local/libexec",
+    ] {
+        let outcome = Run { prepare, ..Run::install(HELPER) }.go();
+        assert_eq!((outcome.code, outcome.said.as_str()), (0, ""), "{prepare}");
     }
 }
 
