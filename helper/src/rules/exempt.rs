@@ -33,12 +33,17 @@ pub fn exemptions(all: &[Exempt], script: &mut Script) -> Vec<Rule> {
             let of_family: Vec<_> =
                 endpoints.iter().copied().filter(|e| e.is_ipv4() == (family == Family::V4)).collect();
             if !of_family.is_empty() {
-                let set = script.set(label, family, Elements::Endpoints(of_family));
+                let set = script.set(&owned(label, who), family, Elements::Endpoints(of_family));
                 rules.push(returning(who, Match::Endpoint(family, set)));
             }
         }
     }
     rules
+}
+
+/// Each user has sets of their own, whatever is in them.
+fn owned(label: &str, who: For) -> String {
+    who.map_or_else(|| label.to_owned(), |uid| format!("{label}_of_{uid}"))
 }
 
 fn cgroups(all: &[Exempt]) -> Vec<Rule> {

@@ -1,14 +1,18 @@
 //! A whole firewall table as a plain value: comparable, printable as nft's own text (`text`), encoded elsewhere.
 //!
 //! Only what Ropeway needs of nft can be said. Sets and chains that are jumped to are named by their content, so equal
-//! names mean equal contents: what is wanted again need not be made again.
+//! names mean equal contents: what is wanted again need not be made again. Users choose contents, so the names come from
+//! a hash with which nobody can make two contents meet: else one user's set could stand where another's is meant.
 
 use std::{
+    collections::HashSet,
+    fmt::Write,
     hash::{Hash, Hasher},
     net::SocketAddr,
 };
 
 use ropeway_helper_api::Ports;
+use sha2::{Digest, Sha256};
 
 use super::flatten::Family;
 
@@ -41,6 +45,9 @@ pub struct Script {
     pub table: Table,
     pub sets: Vec<Set>,
     pub chains: Vec<Chain>,
+    /// Of `sets`, and of the `chains` that are jumped to: there can be thousands.
+    set_names: HashSet<String>,
+    chain_names: HashSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,10 +199,8 @@ impl Script {
 
     /// The name of a set with these elements, which is made when there is none.
     pub fn set(&mut self, label: &str, family: Family, elements: Elements) -> String {
-        let mut hasher = Fnv::default();
-        (family, &elements).hash(&mut hasher);
-        let name = format!("{label}_{:016x}", hasher.finish());
-        if !self.sets.iter().any(|set| set.name == name) {
+        let name = name(label, &(family, &elements));
+        if self.set_names.insert(name.clone()) {
             self.sets.push(Set { name: name.clone(), family, elements });
         }
         name
@@ -203,10 +208,8 @@ impl Script {
 
     /// The name of a chain with these rules, to be jumped to, which is made when there is none.
     pub fn chain(&mut self, label: &str, rules: Vec<Rule>) -> String {
-        let mut hasher = Fnv::default();
-        rules.hash(&mut hasher);
-        let name = format!("{label}_{:016x}", hasher.finish());
-        if !self.chains.iter().any(|chain| chain.name == name) {
+        let name = name(label, &rules);
+        if self.chain_names.insert(name.clone()) {
             self.chains.push(Chain { name: name.clone(), hook: None, rules });
         }
         name
@@ -227,8 +230,36 @@ impl Set {
     }
 }
 
-/// FNV-1a, by words instead of bytes: quick, and the same in every build. Whoever makes two contents of their own
-/// meet gets an error, because the table is read back.
+/// Bytes of SHA-256 that a name has: two contents with the same ones take 2^64 tries.
+const NAME_BYTES: usize = 16;
+
+fn name(label: &str, content: &impl Hash) -> String {
+    let mut hasher = Content::default();
+    content.hash(&mut hasher);
+    let mut name = format!("{label}_");
+    for byte in &hasher.0.finalize()[..NAME_BYTES] {
+        let _ = write!(name, "{byte:02x}"); // a string takes all
+    }
+    name
+}
+
+/// Feeds a value to SHA-256, by its own `Hash`.
+#[derive(Default)]
+struct Content(Sha256);
+
+impl Hasher for Content {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let digest = self.0.clone().finalize();
+        digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+    }
+}
+
+/// FNV-1a, by words instead of bytes: quick, and the same in every build. For noticing changes only: whoever knows the
+/// content can make two meet.
 pub struct Fnv(u64);
 
 impl Default for Fnv {

@@ -65,6 +65,22 @@ fn a_cut_range_may_equal_a_narrower_one() {
     }
 }
 
+/// Of the two servers' names one was made so that FNV, which named the sets, gave both the same.
+#[test]
+fn two_users_servers_are_never_taken_for_each_other() {
+    let of = |uid, server: &str| {
+        let mut plan = session(&["::/0"], &[], 12300 + 10 * (uid as u16 - 1000));
+        (plan.uid, plan.grant, plan.plan.capture) = (uid, Grant::Own, Capture::User { uid });
+        plan.plan.endpoints = vec![server.parse().unwrap()];
+        plan
+    };
+    let plans = [of(1000, "[2001:470::1ba9:6eed:4c6e:394b]:443"), of(1001, "[2001:db8::1]:2222")];
+    let script = render(&[&plans[0], &plans[1]]).unwrap();
+    let to = |address, port| sent(&script, &Packet { uid: 1001, ..packet(address, port) });
+    assert_eq!(to("2001:db8::1", 2222), Outcome::Passes);
+    assert_eq!(to("2001:470::1ba9:6eed:4c6e:394b", 443), Outcome::Redirected(12310));
+}
+
 #[test]
 fn what_would_fill_the_kernel_is_refused() {
     let staggered = (0..200u16).flat_map(|first| {
