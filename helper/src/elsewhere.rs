@@ -39,6 +39,8 @@ pub fn enter_sandbox() -> Result<(), StartError> {
 
 pub fn close_inherited() {}
 
+pub fn raise_file_limit() {}
+
 pub fn serve_bus<F>(_: &Arc<Server<F>>, _: Duration) -> Result<(), StartError> {
     Err(StartError)
 }

@@ -15,8 +15,9 @@ use crate::store::Store;
 /// In the store.
 const FILE: &str = "grants";
 
-/// The recorded grants. Read anew for each question: set-up may write the file while a helper runs.
-#[derive(Debug)]
+/// The recorded grants. Read anew for each question: set-up may write the file while a helper runs, so who changes it
+/// does that alone.
+#[derive(Debug, Clone)]
 pub struct Grants {
     store: Store,
 }
@@ -26,17 +27,19 @@ impl Grants {
         Self { store }
     }
 
-    pub fn of(&self, uid: u32) -> Option<Grant> {
-        if uid == 0 { Some(Grant::All) } else { self.in_force().get(&uid).copied() }
+    /// An error is no answer: nobody loses anything because of a file that cannot be read for a moment.
+    pub fn of(&self, uid: u32) -> io::Result<Option<Grant>> {
+        if uid == 0 { Ok(Some(Grant::All)) } else { Ok(self.recorded()?.get(&uid).copied()) }
     }
 
     /// In the order of the uids. Root's is not recorded.
-    pub fn list(&self) -> impl Iterator<Item = (u32, Grant)> {
-        self.in_force().into_iter()
+    pub fn list(&self) -> io::Result<impl Iterator<Item = (u32, Grant)>> {
+        Ok(self.recorded()?.into_iter())
     }
 
     /// Returns what was there before.
     pub fn record(&mut self, uid: u32, grant: Grant) -> io::Result<Option<Grant>> {
+        let _alone = self.store.lock_file(FILE)?;
         let mut wanted = self.recorded()?;
         let before = wanted.insert(uid, grant);
         self.store.write(FILE, &wanted)?;
@@ -45,6 +48,7 @@ impl Grants {
 
     /// Returns what was there before.
     pub fn revoke(&mut self, uid: u32) -> io::Result<Option<Grant>> {
+        let _alone = self.store.lock_file(FILE)?;
         let mut wanted = self.recorded()?;
         let before = wanted.remove(&uid);
         if before.is_some() {
@@ -53,15 +57,8 @@ impl Grants {
         Ok(before)
     }
 
-    /// A file that cannot be read grants nobody anything: to ask again is a nuisance, to guess is a hole.
-    fn in_force(&self) -> BTreeMap<u32, Grant> {
-        self.recorded().unwrap_or_else(|error| {
-            tracing::error!(%error, "the file of grants cannot be read: nobody has one");
-            BTreeMap::new()
-        })
-    }
-
-    /// What is no file of ours is kept under another name, for a person to look at.
+    /// What is no file of ours grants nobody anything (to ask again is a nuisance, to guess is a hole), and is kept under
+    /// another name, for a person to look at.
     fn recorded(&self) -> io::Result<BTreeMap<u32, Grant>> {
         match self.store.read(FILE) {
             Ok(recorded) => Ok(recorded.unwrap_or_default()),
@@ -84,22 +81,43 @@ mod tests {
     fn grants_outlive_the_process_until_they_are_revoked() {
         let folder = tempfile::tempdir().unwrap();
         let read = || Grants::new(Store::new(folder.path()));
-        assert_eq!(read().of(1000), None);
+        assert_eq!(read().of(1000).unwrap(), None);
         assert_eq!(read().record(1000, Grant::Own).unwrap(), None);
         assert_eq!(read().record(1000, Grant::All).unwrap(), Some(Grant::Own));
         read().record(1001, Grant::Own).unwrap();
-        assert_eq!(read().list().collect::<Vec<_>>(), [(1000, Grant::All), (1001, Grant::Own)]);
+        assert_eq!(read().list().unwrap().collect::<Vec<_>>(), [(1000, Grant::All), (1001, Grant::Own)]);
         assert_eq!(read().revoke(1000).unwrap(), Some(Grant::All));
         assert_eq!(read().revoke(1000).unwrap(), None);
-        assert_eq!((read().of(1000), read().of(1001)), (None, Some(Grant::Own)));
+        assert_eq!((read().of(1000).unwrap(), read().of(1001).unwrap()), (None, Some(Grant::Own)));
+    }
+
+    #[test]
+    fn changes_at_the_same_time_are_all_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |task: u32| (task * 10..).take(10);
+        std::thread::scope(|scope| {
+            for task in 0..4 {
+                let mut grants = Grants::new(Store::new(folder.path()));
+                scope.spawn(move || {
+                    scope.spawn(move || {
+                        for uid in of(task) {
+                            assert_eq!(grants.record(uid, Grant::Own).unwrap(), None);
+                        }
+                    });
+                });
+            }
+        });
+        let all: Vec<_> =
+            Grants::new(Store::new(folder.path())).list().unwrap().map(|(uid, _)| uid).collect();
+        assert_eq!(all, (0..40).collect::<Vec<_>>());
     }
 
     #[test]
     fn root_needs_none() {
         let folder = tempfile::tempdir().unwrap();
         let grants = Grants::new(Store::new(folder.path()));
-        assert_eq!(grants.of(0), Some(Grant::All));
-        assert_eq!(grants.list().count(), 0);
+        assert_eq!(grants.of(0).unwrap(), Some(Grant::All));
+        assert_eq!(grants.list().unwrap().count(), 0);
     }
 
     #[test]
@@ -115,11 +133,11 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join("grants"), damage).unwrap();
             let mut grants = Grants::new(Store::new(folder.path()));
-            assert_eq!(grants.of(1000), None);
+            assert_eq!(grants.of(1000).unwrap(), None);
             assert_eq!(fs::read(folder.path().join("grants.damaged")).unwrap(), damage);
             grants.record(1001, Grant::Own).unwrap();
             assert_eq!(
-                Grants::new(Store::new(folder.path())).list().collect::<Vec<_>>(),
+                Grants::new(Store::new(folder.path())).list().unwrap().collect::<Vec<_>>(),
                 [(1001, Grant::Own)]
             );
         }
@@ -131,6 +149,6 @@ mod tests {
         fs::write(folder.path().join("file"), "").unwrap();
         let mut grants = Grants::new(Store::new(folder.path().join("file")));
         grants.record(1000, Grant::All).unwrap_err();
-        assert_eq!(grants.of(1000), None);
+        grants.of(1000).unwrap_err();
     }
 }

@@ -3,15 +3,19 @@
 use std::{
     io,
     net::Shutdown,
-    os::unix::net::UnixStream,
+    os::{fd::AsFd, unix::net::UnixStream},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 use ropeway_helper_api::{Message, Notice, Request, wire};
 
 use crate::rules::ClientId;
@@ -20,10 +24,25 @@ use crate::rules::ClientId;
 /// milliseconds.
 const MESSAGE_TIME: Duration = Duration::from_secs(10);
 
+/// Bytes of a greeting, with room for what later revisions may say in it.
+const GREETING: usize = 4096;
+
+/// How long after its beginning a connection may take to say what it is for. An engine does at once; a busy machine
+/// takes its time.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
+
+/// Who has it may be heard and answered. All connections of a user have the same one, so that each user has one message
+/// in memory and one thread that waits for the others' lock, however many connections.
+pub type Turn = Arc<Mutex<()>>;
+
 pub struct Line {
     pub client: ClientId,
     /// Who is at the other end, according to the kernel or the bus.
     pub uid: u32,
+    pub turn: Turn,
+    opened: Instant,
+    /// It has said what it is for.
+    settled: AtomicBool,
     socket: UnixStream,
     writing: Mutex<()>,
     /// Only then notices may come.
@@ -32,15 +51,29 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn new(client: ClientId, uid: u32, socket: UnixStream) -> io::Result<Self> {
+    pub fn new(client: ClientId, uid: u32, turn: Turn, socket: UnixStream) -> io::Result<Self> {
         socket.set_write_timeout(Some(MESSAGE_TIME))?;
-        let [greeted, closed] = [false, false].map(AtomicBool::new);
-        Ok(Self { client, uid, socket, writing: Mutex::default(), greeted, closed })
+        let [settled, greeted, closed] = [false; 3].map(AtomicBool::new);
+        let opened = Instant::now();
+        Ok(Self { client, uid, turn, opened, settled, socket, writing: Mutex::default(), greeted, closed })
+    }
+
+    /// Until the peer has begun to say something, or the end has come; waits for that without the turn.
+    pub fn wait_turn(&self) -> io::Result<MutexGuard<'_, ()>> {
+        let mut socket = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+        while let Err(error) = poll(&mut socket, PollTimeout::NONE) {
+            if error != Errno::EINTR {
+                return Err(error.into());
+            }
+        }
+        Ok(self.turn.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// None at the end, also when it came from [`Line::close`].
     pub fn receive(&self) -> io::Result<Option<wire::Received<Request>>> {
-        let received = wire::receive_from(&self.socket, self.uid, MESSAGE_TIME);
+        let greeted = self.greeted.load(Ordering::Acquire);
+        let largest = if greeted { wire::MAX_MESSAGE } else { GREETING };
+        let received = wire::receive_from(&self.socket, self.uid, MESSAGE_TIME, largest);
         if self.closed.load(Ordering::Acquire) { Ok(None) } else { received }
     }
 
@@ -50,9 +83,21 @@ impl Line {
         wire::send(&self.socket, message, &[]).inspect_err(|_| self.close())
     }
 
-    /// The greeting is on its way.
-    pub fn greeted(&self) {
-        self.greeted.store(true, Ordering::Release);
+    /// The answer to its last message is on its way; the first is a greeting.
+    pub fn answered(&self, greeting: bool) {
+        if greeting {
+            self.greeted.store(true, Ordering::Release);
+        } else {
+            self.settled.store(true, Ordering::Release);
+        }
+    }
+
+    /// How much longer it would be rude to end it: it has hardly begun.
+    pub fn settles_in(&self) -> Option<Duration> {
+        if self.settled.load(Ordering::Acquire) {
+            return None;
+        }
+        SETTLE_TIME.checked_sub(self.opened.elapsed()).filter(|left| !left.is_zero())
     }
 
     /// On a thread of its own: a peer that does not read would hold up everybody behind it.
@@ -83,6 +128,12 @@ impl Line {
             tracing::error!(%error, "a notice could not be sent");
             self.close();
         }
+    }
+
+    /// As [`Line::close`], but the answer to a message that was received still goes out.
+    pub fn end(&self) {
+        self.closed.store(true, Ordering::Release);
+        let _ = self.socket.shutdown(Shutdown::Read); // not connected any more: as good
     }
 
     /// The reader sees the end, whatever the peer has sent before.

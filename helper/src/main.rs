@@ -66,6 +66,7 @@ pub fn main() -> ExitCode {
 fn run(serve: fn(&Settings) -> anyhow::Result<()>) -> ExitCode {
     log_to_stderr();
     end_by_panic();
+    platform::raise_file_limit();
     let served = platform::enter_sandbox().context("sandbox").and_then(|()| serve(&Settings::of_process()));
     match served {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,9 +16,9 @@ use ropeway_helper_api::{Message, Notice, Reply, limit, wire};
 
 use crate::{
     client::{self, Answer, Client},
-    line::Line,
+    line::{Line, Turn},
     rules::{ClientId, Firewall},
-    state::State,
+    state::{AllLost, State},
 };
 
 /// Why a connection is not served.
@@ -47,7 +47,6 @@ struct Lines {
     /// Counted up, never used again.
     last: u64,
     ending: bool,
-    replaced: bool,
     open: Vec<Arc<Line>>,
 }
 
@@ -78,11 +77,16 @@ impl<F: Firewall> Server<F> {
         self.lines().open.iter().filter(|line| line.uid == uid).for_each(|line| line.close());
     }
 
-    /// Ends all connections, and lets nobody in any more.
+    /// Ends all connections, and lets nobody in any more. What was received is answered.
     pub fn end_all(&self) {
         let mut lines = self.lines();
         lines.ending = true;
-        lines.open.iter().for_each(|line| line.close());
+        lines.open.iter().for_each(|line| line.end());
+    }
+
+    /// Whether nobody is let in any more.
+    pub fn is_ending(&self) -> bool {
+        self.lines().ending
     }
 
     /// Whether nobody was connected any more before `limit` was over.
@@ -91,14 +95,25 @@ impl<F: Firewall> Server<F> {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// A newer program is in the place of this one. It cannot take over while this one has the table, so whoever has a
-    /// session keeps it, and the last session takes all connections with it.
-    pub fn replace(&self) {
-        let state = self.state();
-        let mut lines = self.lines();
-        lines.replaced = true;
-        lines.open.iter().for_each(|line| line.tell(Notice::Replaced));
-        make_way(&lines, &state);
+    /// A newer program is in the place of this one. It cannot take over while this one has the table, so this blocks as
+    /// long as somebody has something in force, or has only just come. After that nobody is let in any more, but who
+    /// is here stays until [`Server::end_all`]: in between, callers can be sent to the newer one.
+    pub fn make_way(&self) {
+        self.lines().open.iter().for_each(|line| line.tell(Notice::Replaced));
+        let mut state = self.state();
+        loop {
+            state = self
+                .changed
+                .wait_while(state, |state| !state.is_quiet())
+                .unwrap_or_else(PoisonError::into_inner);
+            let mut lines = self.lines();
+            let Some(left) = lines.open.iter().filter_map(|line| line.settles_in()).max() else {
+                lines.ending = true;
+                return;
+            };
+            drop(lines);
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// Blocks as long as there is nothing to look after.
@@ -118,6 +133,7 @@ impl<F: Firewall> Server<F> {
         if state.undo_stuck().is_err() {
             self.end_without_rules();
         }
+        self.changed.notify_all();
     }
 
     fn admit(&self, socket: UnixStream, uid: u32) -> Result<Arc<Line>, OpenError> {
@@ -129,7 +145,8 @@ impl<F: Firewall> Server<F> {
             return Err(OpenError::TooMany);
         }
         lines.last += 1;
-        let line = Arc::new(Line::new(ClientId(lines.last), uid, socket)?);
+        let turn = lines.turn_of(uid);
+        let line = Arc::new(Line::new(ClientId(lines.last), uid, turn, socket)?);
         lines.open.push(Arc::clone(&line));
         Ok(line)
     }
@@ -140,33 +157,27 @@ impl<F: Firewall> Server<F> {
             Ok(()) => tracing::info!(uid = line.uid, "the connection has ended"),
             Err(error) => tracing::warn!(uid = line.uid, %error, "the connection has failed"),
         }
-        let undone = self.state().undo(line.client);
+        let undone = self.undo(line);
         if undone.is_err() {
             self.end_without_rules();
         }
         self.forget(line);
-        self.after_change();
+        self.changed.notify_all();
     }
 
     fn converse(&self, line: &Line) -> io::Result<()> {
         let mut client = Client::new(line.client, line.uid);
         loop {
-            let answer = match line.receive() {
-                Ok(Some(message)) => client.answer(&self.state, message),
-                Ok(None) => return Ok(()),
-                Err(error) => client::answer_to_garbage(&error).ok_or(error)?,
-            };
+            let Some(answer) = self.hear(line, &mut client)? else { return Ok(()) };
             log(&answer);
             let Answer { reply, close, lost } = answer;
             let greeting = matches!(reply, Reply::Hello { .. });
             let sent = line.send(&Message::Reply { reply });
-            if greeting {
-                line.greeted();
-            }
+            line.answered(greeting);
             if lost {
                 self.end_without_rules();
             }
-            self.after_change();
+            self.changed.notify_all();
             sent?;
             if close {
                 return Ok(());
@@ -174,10 +185,18 @@ impl<F: Firewall> Server<F> {
         }
     }
 
-    fn after_change(&self) {
-        let state = self.state();
-        make_way(&self.lines(), &state);
-        self.changed.notify_all();
+    /// None at the end. The message is gone before the answer is sent.
+    fn hear(&self, line: &Line, client: &mut Client) -> io::Result<Option<Answer>> {
+        let _turn = line.wait_turn()?;
+        match line.receive() {
+            Ok(received) => Ok(received.map(|message| client.answer(&self.state, message))),
+            Err(error) => client::answer_to_garbage(&error).ok_or(error).map(Some),
+        }
+    }
+
+    fn undo(&self, line: &Line) -> Result<(), AllLost> {
+        let _turn = line.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.state().undo(line.client)
     }
 
     /// Nobody's rules are in force any more, and only the end of the connection says that to all.
@@ -222,10 +241,10 @@ impl<F: Firewall + Send + 'static> Server<F> {
     }
 }
 
-/// Once replaced, whoever has nothing in force is sent to the newer program, as soon as that can do something.
-fn make_way<F: Firewall>(lines: &Lines, state: &State<F>) {
-    if lines.replaced && state.is_quiet() {
-        lines.open.iter().for_each(|line| line.close());
+impl Lines {
+    fn turn_of(&self, uid: u32) -> Turn {
+        let same = self.open.iter().find(|line| line.uid == uid);
+        same.map(|line| Arc::clone(&line.turn)).unwrap_or_default()
     }
 }
 

@@ -74,6 +74,14 @@ impl Store {
         Ok(lock)
     }
 
+    /// While what comes back lives, nobody else gets the same; waits for whoever has it, who only writes one file.
+    pub fn lock_file(&self, name: &str) -> io::Result<File> {
+        self.create()?;
+        let path = self.folder.join(format!("{name}.lock"));
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        file.lock().map(|()| file)
+    }
+
     /// Out of the way, for a person to look at; an older one goes.
     pub fn set_aside(&self, name: &str) -> io::Result<()> {
         fs::rename(self.folder.join(name), self.folder.join(format!("{name}.damaged")))?;

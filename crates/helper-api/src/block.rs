@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{self, Capture, PlanError, Route};
+use crate::{
+    list::limited,
+    plan::{self, Capture, PlanError, Route},
+};
 
 /// Names what one profile of one user keeps closed, over crashes and restarts of its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,11 +21,14 @@ pub struct BlockId(pub u64);
 pub struct Block {
     pub id: BlockId,
     /// A route with all ports closes every protocol, one with a port range closes TCP and UDP.
+    #[serde(deserialize_with = "limited::<_, _, { plan::limit::ROUTES }>")]
     pub include: Vec<Route>,
+    #[serde(deserialize_with = "limited::<_, _, { plan::limit::ROUTES }>")]
     pub exclude: Vec<Route>,
     /// Whose traffic; not [`Capture::Cgroup`], which does not outlive its programs.
     pub capture: Capture,
     /// Always open: the ssh server's known addresses.
+    #[serde(deserialize_with = "limited::<_, _, { plan::limit::ENDPOINTS }>")]
     pub endpoints: Vec<SocketAddr>,
     /// Whether DNS (UDP and TCP port 53) is closed as well, because the tunnel captures it; else it passes.
     pub dns: bool,

@@ -4,13 +4,17 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::list::limited;
+
 /// All names of one session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hosts {
     /// The profile's own suffixes (`corp.example`, without a dot in front). A name with a dot is accepted only when it
     /// ends in one of them. At most [`limit::SUFFIXES`], and none of fewer than two labels.
+    #[serde(deserialize_with = "limited::<_, _, { limit::SUFFIXES }>")]
     pub suffixes: Vec<String>,
     /// At most [`limit::ENTRIES`].
+    #[serde(deserialize_with = "limited::<_, _, { limit::ENTRIES }>")]
     pub entries: Vec<HostEntry>,
 }
 

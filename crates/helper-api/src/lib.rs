@@ -7,7 +7,9 @@
 pub mod block;
 pub mod bus;
 pub mod hosts;
+mod list;
 pub mod plan;
+mod request;
 pub mod wire;
 
 use serde::{Deserialize, Serialize};
@@ -43,7 +45,7 @@ pub enum Grant {
 
 /// What the engine asks. The first message on a connection is `Hello`; at EOF everything is undone but what a
 /// [`Block`] keeps closed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Request {
     /// Both sides name their version; anything else before it is refused. `version` is for people, at most
@@ -70,7 +72,6 @@ pub enum Request {
     /// Opens what crashes left closed: of this user, or of everybody (root only here; others ask over D-Bus).
     Restore { everybody: bool },
     /// What a newer revision may ask; answered with [`HelperCode::Unsupported`].
-    #[serde(other)]
     Unknown,
 }
 

@@ -9,17 +9,22 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::list::limited;
+
 /// The wish of one session. The most specific route of all sessions wins (narrower ports first, then the longer
 /// prefix); at a tie an exclusion wins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
+    #[serde(deserialize_with = "limited::<_, _, { limit::ROUTES }>")]
     pub include: Vec<Route>,
+    #[serde(deserialize_with = "limited::<_, _, { limit::ROUTES }>")]
     pub exclude: Vec<Route>,
     /// Where captured connections go.
     pub listeners: ListenerPorts,
     /// Whose connections are captured.
     pub capture: Capture,
     /// Always direct: the ssh server's known addresses.
+    #[serde(deserialize_with = "limited::<_, _, { limit::ENDPOINTS }>")]
     pub endpoints: Vec<SocketAddr>,
     /// A descriptor of the cgroup whose sockets are never captured comes with the message.
     pub direct_cgroup: bool,
@@ -28,7 +33,7 @@ pub struct Plan {
     pub dns: Option<Dns>,
     /// Interfaces (by index): what comes in there and goes to the networks is captured as well, and nothing else that
     /// is forwarded. Needs [`Grant::All`](crate::Grant::All), and listeners on all addresses.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "limited::<_, _, { limit::INTERFACES }>")]
     pub forwarded: Vec<u32>,
     /// By which means; `None` lets the helper choose.
     #[serde(default)]
@@ -49,6 +54,7 @@ pub enum Method {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dns {
     /// Which name servers; empty for all of them, also on loopback. At most [`limit::DNS_SERVERS`].
+    #[serde(deserialize_with = "limited::<_, _, { limit::DNS_SERVERS }>")]
     pub servers: Vec<IpAddr>,
     /// UDP listeners on loopback, for the family of the question.
     pub v4: Option<u16>,
@@ -81,7 +87,7 @@ pub struct ListenerPorts {
 /// Whose connections are captured. Of several sessions the narrower scope is asked first, in the order cgroup, user,
 /// group, everyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(tag = "type", rename_all = "kebab-case", try_from = "CaptureText")]
 pub enum Capture {
     /// Needs [`Grant::All`](crate::Grant::All).
     Everyone,
@@ -92,6 +98,39 @@ pub enum Capture {
     /// Only connections of programs in the cgroup whose folder comes with the message. With
     /// [`Grant::Own`](crate::Grant::Own) it must belong to the user, and only this user's connections count.
     Cgroup,
+}
+
+/// What is read for a [`Capture`]; a struct, because an enum with a tag keeps what it does not know.
+#[derive(Deserialize)]
+struct CaptureText {
+    #[serde(rename = "type")]
+    kind: CaptureKind,
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum CaptureKind {
+    Everyone,
+    User,
+    Group,
+    Cgroup,
+}
+
+impl TryFrom<CaptureText> for Capture {
+    type Error = &'static str;
+
+    fn try_from(text: CaptureText) -> Result<Self, Self::Error> {
+        match text {
+            CaptureText { kind: CaptureKind::Everyone, .. } => Ok(Self::Everyone),
+            CaptureText { kind: CaptureKind::Cgroup, .. } => Ok(Self::Cgroup),
+            CaptureText { kind: CaptureKind::User, uid: Some(uid), .. } => Ok(Self::User { uid }),
+            CaptureText { kind: CaptureKind::Group, gid: Some(gid), .. } => Ok(Self::Group { gid }),
+            CaptureText { kind: CaptureKind::User, .. } => Err("a user without a number"),
+            CaptureText { kind: CaptureKind::Group, .. } => Err("a group without a number"),
+        }
+    }
 }
 
 /// Limits: a plan beyond them is refused, whoever sends it.

@@ -15,8 +15,8 @@ use std::{
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use proptest::{prelude::*, test_runner::RngSeed};
 use ropeway_helper_api::{
-    Capture, DIRECT_MARK, EPOCH, HelperCode, HelperError, ListenerPorts, Plan, Ports, REVISION, Reply,
-    Request, Route, SessionId, plan::limit, wire,
+    Capture, DIRECT_MARK, EPOCH, HelperCode, HelperError, ListenerPorts, Message, Plan, Ports, REVISION,
+    Reply, Request, Route, SessionId, plan::limit, wire,
 };
 
 fn plan(include: Vec<Route>) -> Plan {
@@ -60,8 +60,9 @@ fn every_message_arrives_as_it_was_sent() {
     }
     let error = HelperError { code: HelperCode::Busy, detail: "somebody else's table".into() };
     for reply in [Reply::Done, Reply::Leftovers { mine: 1, others: 0 }, Reply::Error(error)] {
-        wire::send(&far, &reply, &[]).unwrap();
-        assert_eq!(wire::receive::<Reply>(&near).unwrap().unwrap().message, reply);
+        let message = Message::Reply { reply };
+        wire::send(&far, &message, &[]).unwrap();
+        assert_eq!(wire::receive::<Message>(&near).unwrap().unwrap().message, message);
     }
 }
 
@@ -124,7 +125,7 @@ fn a_stalled_message_times_out_and_the_wait_before_it_does_not() {
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let start = Instant::now();
-            let error = wire::receive_from::<Request>(&far, 0, limit).unwrap_err();
+            let error = wire::receive_from::<Request>(&far, 0, limit, wire::MAX_MESSAGE).unwrap_err();
             (error.kind(), start.elapsed())
         });
         thread::sleep(3 * limit); // longer than the limit, before anything is sent
@@ -170,13 +171,14 @@ fn bytes_of_another_user_are_refused_wherever_they_come() {
         send_raw(&near, &bytes[..cut], &[]);
         send_as(65534, &near, &bytes[cut..]);
         let limit = Duration::from_secs(5);
-        let error = wire::receive_from::<Request>(&far, 1000, limit).unwrap_err();
+        let error = wire::receive_from::<Request>(&far, 1000, limit, wire::MAX_MESSAGE).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "cut at {cut}");
     }
     let (near, far) = UnixStream::pair().unwrap();
     wire::tell_senders(&far).unwrap();
     send_as(1000, &near, &bytes);
-    let received = wire::receive_from::<Request>(&far, 1000, Duration::from_secs(5)).unwrap();
+    let received =
+        wire::receive_from::<Request>(&far, 1000, Duration::from_secs(5), wire::MAX_MESSAGE).unwrap();
     assert_eq!(received.unwrap().message, Request::MarkSocket);
 }
 

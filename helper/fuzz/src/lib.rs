@@ -21,7 +21,10 @@ use ropeway_helper::{
     state::State,
     store::Store,
 };
-use ropeway_helper_api::{Grant, Message, Reply, Request, wire};
+use ropeway_helper_api::{
+    Grant, Message, Reply, Request,
+    wire::{self, Json},
+};
 
 /// Has the wider grant; nobody's real user.
 const ALL: u32 = 59_000;
@@ -61,7 +64,7 @@ pub fn requests(bytes: &[u8]) {
     let hello = br#"0{"type":"hello","epoch":1,"revision":0,"version":""}"#;
     for line in [&hello[..]].into_iter().chain(rest.split(|byte| *byte == b'\n')).take(REQUESTS) {
         let Some((count, json)) = line.split_first() else { continue };
-        let Ok(message) = serde_json::from_slice::<Request>(json) else { continue };
+        let Ok(message) = Request::from_json(json) else { continue };
         let fds = (0..count % 3).map(|_| descriptor()).collect();
         let answer = client.answer(&state, wire::Received { message, fds });
         if answer.close {

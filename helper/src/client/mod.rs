@@ -111,10 +111,12 @@ impl Client {
         }
     }
 
-    /// Asked anew for every request: it may have been revoked meanwhile.
+    /// Asked anew for every request: it may have been revoked meanwhile. That it could not be read changes nothing, so
+    /// what is in force stays, and the client may ask again.
     fn grant<F: Firewall>(&self, state: &Mutex<State<F>>) -> Result<Grant, Refusal> {
+        let unknown = |error| refusal(HelperCode::Limit, format!("the grants cannot be read now: {error}"));
         let none = || fatal(HelperCode::NotGranted, format!("user {} has no grant", self.uid));
-        lock(state).grants.of(self.uid).ok_or_else(none)
+        lock(state).grants.of(self.uid).map_err(unknown)?.ok_or_else(none)
     }
 
     fn greet(&mut self, epoch: u16, version: &str, grant: Grant) -> Result<Reply, Refusal> {
@@ -147,7 +149,7 @@ impl Client {
         let captured_cgroup = fds.cgroup(plan.capture == Capture::Cgroup, self.captured_owner(grant))?;
         fds.end()?;
         let key = self.key(session);
-        let mut state = lock(state);
+        let mut state = self.lock_granted(state, grant)?;
         if state.rules.routes_of(key).is_none() && state.rules.sessions_of(self.uid) >= limit::SESSIONS {
             return Err(refusal(HelperCode::Limit, format!("more than {} sessions", limit::SESSIONS)));
         }
@@ -170,7 +172,7 @@ impl Client {
         let direct_cgroup = fds.cgroup(block.direct_cgroup, self.uid)?;
         fds.end()?;
         let block = SessionBlock { block, uid: self.uid, grant, direct_cgroup };
-        lock(state).rules.block(self.key(session), block)?;
+        self.lock_granted(state, grant)?.rules.block(self.key(session), block)?;
         Ok(Reply::Done)
     }
 
@@ -197,7 +199,7 @@ impl Client {
         hosts: Hosts,
     ) -> Result<Reply, Refusal> {
         permit::set_hosts(grant)?;
-        let (key, mut state) = (self.key(session), lock(state));
+        let (key, mut state) = (self.key(session), self.lock_granted(state, grant)?);
         let Some(loaded) = state.rules.routes_of(key) else {
             return Err(refusal(HelperCode::Hosts, "names of a session without a plan"));
         };
@@ -225,6 +227,22 @@ impl Client {
         }
         lock(state).rules.restore((!everybody).then_some(self.uid))?;
         Ok(Reply::Done)
+    }
+
+    /// The grant is looked at once more under the lock: it may have been taken back meanwhile, and then nothing that it
+    /// allowed may come into force.
+    fn lock_granted<'s, F: Firewall>(
+        &self,
+        state: &'s Mutex<State<F>>,
+        grant: Grant,
+    ) -> Result<MutexGuard<'s, State<F>>, Refusal> {
+        let state = lock(state);
+        match state.grants.of(self.uid) {
+            Ok(Some(now)) if now == grant => Ok(state),
+            Ok(Some(_)) => Err(refusal(HelperCode::NotGranted, "the grant has just changed")),
+            Ok(None) => Err(fatal(HelperCode::NotGranted, "the grant has just been taken back")),
+            Err(error) => Err(refusal(HelperCode::Limit, format!("the grants cannot be read now: {error}"))),
+        }
     }
 
     /// Whose cgroups may be captured: with `all` anybody's.

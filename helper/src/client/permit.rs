@@ -1,6 +1,6 @@
 //! What a grant covers. Pure; the one place where this is decided.
 
-use ropeway_helper_api::{Block, Capture, Grant, Plan};
+use ropeway_helper_api::{Block, Capture, Grant, Method, Plan};
 
 /// Why not, for the log.
 pub type Denial = &'static str;
@@ -10,6 +10,9 @@ pub fn load(grant: Grant, uid: u32, plan: &Plan) -> Result<(), Denial> {
         return Ok(());
     }
     capture(uid, plan.capture)?;
+    if plan.method == Some(Method::Iptables) {
+        return Err("the grant covers no iptables where nft works: it has room for one session only");
+    }
     if plan.dns.is_some() {
         return Err("the grant covers no DNS");
     }

@@ -22,6 +22,9 @@ pub fn answer_to_garbage(error: &io::Error) -> Option<Answer> {
     Some(refusal.into())
 }
 
+/// Bytes of a detail: it may repeat what the client has said, and that may be millions.
+const LONGEST_DETAIL: usize = 300;
+
 pub(super) struct Refusal {
     error: HelperError,
     close: bool,
@@ -29,7 +32,9 @@ pub(super) struct Refusal {
 }
 
 pub(super) fn refusal(code: HelperCode, detail: impl Into<String>) -> Refusal {
-    Refusal { error: HelperError { code, detail: detail.into() }, close: false, lost: false }
+    let mut detail = detail.into();
+    detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
+    Refusal { error: HelperError { code, detail }, close: false, lost: false }
 }
 
 /// For messages that no honest client sends, and for ends.
@@ -59,9 +64,11 @@ impl From<LoadError> for Refusal {
     fn from(error: LoadError) -> Self {
         let detail = error.to_string();
         match error {
-            LoadError::Plan(_) => refusal(HelperCode::Plan, detail),
-            LoadError::Firewall(FirewallError::Busy) => refusal(HelperCode::Busy, detail),
-            LoadError::Firewall(_) | LoadError::Store(_) => refusal(HelperCode::Firewall, detail),
+            LoadError::Plan(_) | LoadError::TooManySets => refusal(HelperCode::Plan, detail),
+            LoadError::Firewall(FirewallError::Busy) | LoadError::Taken => refusal(HelperCode::Busy, detail),
+            LoadError::Firewall(_) | LoadError::Store(_) | LoadError::Unknown => {
+                refusal(HelperCode::Firewall, detail)
+            }
             LoadError::Unsupported(_) => refusal(HelperCode::Unsupported, detail),
             LoadError::TooManyBlocks => refusal(HelperCode::Limit, detail),
             LoadError::Lost(_) => Refusal { lost: true, ..fatal(HelperCode::Firewall, detail) },

@@ -25,4 +25,4 @@ pub use descriptors::{DescriptorError, cgroup, mark};
 pub use iptables::undo as undo_iptables;
 pub use kernel::Kernel;
 pub use sandbox::{SandboxError, close_inherited, enter as enter_sandbox};
-pub use start::{StartError, check_privilege, connection};
+pub use start::{StartError, check_privilege, connection, raise_file_limit};

@@ -1,6 +1,7 @@
 //! What the process was started with: its connection and its privilege.
 
 use std::{
+    cmp::Ordering,
     io,
     os::{
         fd::{AsFd, OwnedFd},
@@ -8,7 +9,10 @@ use std::{
     },
 };
 
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::{
+    resource::{Resource::RLIMIT_NOFILE, getrlimit, setrlimit},
+    socket::{getsockopt, sockopt::PeerCredentials},
+};
 use socket2::{Domain, SockRef, Type};
 
 /// Why the helper cannot serve anybody.
@@ -29,6 +33,18 @@ pub fn connection() -> Result<(UnixStream, u32), StartError> {
     let connection = unix_stream(io::stdin().as_fd().try_clone_to_owned()?)?;
     let peer = getsockopt(&connection, PeerCredentials).map_err(io::Error::from)?;
     Ok((connection, peer.uid()))
+}
+
+/// As many open files as the process may have at all: what all clients hand over, and the helper's own. Under systemd
+/// the unit has seen to it, and its filter of system calls need not let us ask.
+pub fn raise_file_limit() {
+    let raised = getrlimit(RLIMIT_NOFILE).and_then(|(soft, hard)| match soft.cmp(&hard) {
+        Ordering::Less => setrlimit(RLIMIT_NOFILE, hard, hard),
+        _ => Ok(()),
+    });
+    if let Err(error) = raised {
+        tracing::info!(%error, "the limit of open files stays");
+    }
 }
 
 /// Whether the process may do what it is for.

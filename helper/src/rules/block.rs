@@ -6,10 +6,11 @@ use super::{
     SessionBlock,
     dns::PORT as DNS,
     exempt::{Exempt, exemptions},
-    flatten::{Layer, MAX_PIECES, Target, TooManyPieces, flatten},
+    flatten::{Layer, Target, TooManyPieces, flatten},
     render::by_target,
     scope::{Scope, Who},
     script::{Elements, Hook, Match, Rule, Script, Table, Verdict},
+    share::for_all,
 };
 
 /// The table for these blocks.
@@ -27,7 +28,7 @@ pub fn render(blocks: &[&SessionBlock]) -> Result<Script, TooManyPieces> {
     let mut output = always_open();
     output.extend(exemptions(&blocks.iter().map(|block| exempt(block)).collect::<Vec<_>>(), &mut script));
     let deny = script.chain("deny", deny());
-    let mut budget = MAX_PIECES;
+    let mut budget = for_all(blocks.iter().map(|block| block.uid));
     for (number, block) in blocks.iter().enumerate() {
         let Some(scope) = Scope::of(who(block)) else { continue };
         let label = format!("block_{number}");

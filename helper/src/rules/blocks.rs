@@ -10,7 +10,7 @@ use crate::store::Store;
 
 use super::{
     Changed, ClientId, Firewall, FirewallError, Key, LoadError, SessionBlock, State, Table, block::render,
-    sessions::is_intact,
+    sessions::is_intact, share,
 };
 
 /// The file of the store.
@@ -21,6 +21,8 @@ pub struct Blocks {
     store: Store,
     /// Held as long as this process has to do with blocks; None while another helper has it.
     lock: Option<Arc<File>>,
+    /// The table is there, and the list of what it closes could not be read. It stays until root opens everything.
+    unknown: bool,
     entries: Vec<Entry>,
 }
 
@@ -41,7 +43,7 @@ struct Written<B> {
 impl Blocks {
     /// What an earlier helper of this boot left in the kernel.
     pub fn take_up(store: Store, firewall: &mut impl Firewall) -> Self {
-        let mut blocks = Self { store, lock: None, entries: vec![] };
+        let mut blocks = Self { store, lock: None, unknown: false, entries: vec![] };
         match blocks.begin(firewall) {
             Ok(()) => {}
             Err(error @ LoadError::Firewall(FirewallError::Busy)) => {
@@ -60,13 +62,22 @@ impl Blocks {
     ) -> Result<(), LoadError> {
         self.begin(firewall)?;
         let id = (block.uid, block.block.id);
+        // what a living session keeps closed is not another's to change
+        let same = self.entries.iter().find(|entry| (entry.block.uid, entry.block.block.id) == id);
+        if same.is_some_and(|entry| entry.key.is_some_and(|other| other != key)) {
+            return Err(LoadError::Taken);
+        }
         let replaced =
             |entry: &Entry| entry.key == Some(key) || (entry.block.uid, entry.block.block.id) == id;
         let mut wanted: Vec<Entry> = self.entries.iter().filter(|entry| !replaced(entry)).cloned().collect();
         if wanted.iter().filter(|entry| entry.block.uid == block.uid).count() >= limit::SESSIONS {
             return Err(LoadError::TooManyBlocks);
         }
+        let uid = block.uid;
         wanted.push(Entry { key: Some(key), block });
+        let own: Vec<&SessionBlock> =
+            wanted.iter().map(|entry| &entry.block).filter(|block| block.uid == uid).collect();
+        share::check(&render(&own)?)?;
         self.change_to(wanted, firewall)
     }
 
@@ -83,12 +94,16 @@ impl Blocks {
     pub fn leftovers(&self, uid: u32) -> (u32, u32) {
         let (mine, others): (Vec<_>, Vec<_>) =
             self.entries.iter().filter(|entry| entry.key.is_none()).partition(|entry| entry.block.uid == uid);
-        (mine.len() as u32, others.len() as u32)
+        (mine.len() as u32, others.len() as u32 + u32::from(self.unknown))
     }
 
     pub fn restore(&mut self, uid: Option<u32>, firewall: &mut impl Firewall) -> Result<u32, LoadError> {
         self.begin(firewall)?;
         let goes = |entry: &Entry| entry.key.is_none() && uid.is_none_or(|uid| uid == entry.block.uid);
+        if uid.is_none() && self.unknown {
+            self.unknown = false;
+            return Ok(1 + self.keep_all_but(goes, firewall)?);
+        }
         self.keep(|entry| !goes(entry), firewall)
     }
 
@@ -127,18 +142,34 @@ impl Blocks {
             return Ok(());
         }
         let lock = self.store.lock().map_err(|e| stored(&e))?.ok_or(FirewallError::Busy)?;
-        let written: Option<Written<SessionBlock>> = self.store.read(FILE).unwrap_or_else(|error| {
-            tracing::error!(%error, "the list of blocks is not readable");
-            None
-        });
+        let written: std::io::Result<Option<Written<SessionBlock>>> = self.store.read(FILE);
+        let unknown = written.as_ref().err().map(ToString::to_string);
+        let written = written.unwrap_or_default();
         let blocks = written.filter(|written| written.boot == firewall.boot()).map_or(vec![], |w| w.blocks);
         self.lock = Some(lock);
         if firewall.state(Table::Block)? == State::Gone {
             return self.store.remove(FILE).map_err(|e| stored(&e));
         }
+        if let Some(error) = unknown {
+            tracing::error!(error, "the list of what is closed is not readable: it stays closed");
+            self.unknown = true;
+            return Ok(());
+        }
         // even where the kernel refuses them: what is listed can be opened
         self.entries = blocks.into_iter().map(|block| Entry { key: None, block }).collect();
         install(&self.entries, firewall)
+    }
+
+    /// The table is made anew whatever it holds.
+    fn keep_all_but(
+        &mut self,
+        goes: impl Fn(&Entry) -> bool,
+        firewall: &mut impl Firewall,
+    ) -> Result<u32, LoadError> {
+        let kept: Vec<_> = self.entries.iter().filter(|entry| !goes(entry)).cloned().collect();
+        let gone = self.entries.len() - kept.len();
+        self.change_to(kept, firewall)?;
+        Ok(gone as u32)
     }
 
     /// How many went.
@@ -158,6 +189,10 @@ impl Blocks {
     /// Written before it is done: what a crash leaves half done, the next helper finishes. What the kernel refuses is
     /// written back.
     fn change_to(&mut self, wanted: Vec<Entry>, firewall: &mut impl Firewall) -> Result<(), LoadError> {
+        if self.unknown {
+            return Err(LoadError::Unknown);
+        }
+        render(&wanted.iter().map(|entry| &entry.block).collect::<Vec<_>>())?; // a list that never loads is not written
         self.write(&wanted, firewall)?;
         if let Err(error) = install(&wanted, firewall) {
             self.write(&self.entries, firewall)?;

@@ -17,6 +17,7 @@ mod router;
 mod scope;
 pub mod script;
 mod sessions;
+mod share;
 mod text;
 
 use ropeway_helper_api::{Block, Grant, Method, Overlap, Plan, SessionId};
@@ -91,6 +92,12 @@ pub enum LoadError {
     Unsupported(String),
     #[error("this user keeps too many networks closed")]
     TooManyBlocks,
+    #[error("the port ranges of this user are too many together")]
+    TooManySets,
+    #[error("another tunnel of this user keeps the same closed")]
+    Taken,
+    #[error("what an earlier helper left closed is not known; it has to be opened first")]
+    Unknown,
     /// What is kept closed could not be written down, so nothing was changed.
     #[error("the list of blocks: {0}")]
     Store(String),

@@ -17,16 +17,17 @@ use ropeway_helper_api::{DIRECT_MARK, ListenerPorts, Plan, Ports, Route};
 use super::{
     SessionPlan, dns,
     exempt::{Exempt, exemptions},
-    flatten::{Family, Layer, MAX_PIECES, Target, TooManyPieces, flatten},
+    flatten::{Family, Layer, Target, TooManyPieces, flatten},
     router,
     scope::scopes,
     script::{Elements, Hook, Match, Rule, Script, Table, Verdict},
+    share::for_all,
 };
 
 /// The table for these sessions, which came in this order.
 pub fn render(sessions: &[&SessionPlan]) -> Result<Script, TooManyPieces> {
     let mut script = Script::new(Table::Redirect);
-    let mut budget = MAX_PIECES;
+    let mut budget = for_all(sessions.iter().map(|session| session.uid));
     let exempt = exemptions(&exempt(sessions), &mut script);
     let names = sessions.iter().any(|session| session.plan.dns.is_some());
     let mut output = never_captured(names);

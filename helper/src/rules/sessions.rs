@@ -12,7 +12,7 @@ use super::{
     blocks::{Blocks, stored},
     flatten::Family,
     iptables::{self, Lines},
-    method, overlaps, render,
+    method, overlaps, render, share,
 };
 
 type Sessions = Vec<(Key, Arc<SessionPlan>)>;
@@ -37,11 +37,14 @@ impl<F: Firewall> Rules<F> {
     /// Installs the plan; a session that is there keeps its place. On an error everything is as before.
     pub fn load(&mut self, key: Key, plan: SessionPlan) -> Result<Loaded, LoadError> {
         let mut wanted = self.sessions.clone();
-        let plan = Arc::new(plan);
+        let (uid, plan) = (plan.uid, Arc::new(plan));
         match wanted.iter_mut().find(|(other, _)| *other == key) {
             Some((_, old)) => *old = plan,
             None => wanted.push((key, plan)),
         }
+        let own: Vec<&SessionPlan> =
+            wanted.iter().map(|(_, plan)| plan.as_ref()).filter(|plan| plan.uid == uid).collect();
+        share::check(&render(&own)?)?;
         let method = self.choose(&wanted)?;
         self.change_to(wanted, method)?;
         let sessions: Vec<_> = self.sessions.iter().map(|(key, plan)| (*key, plan.as_ref())).collect();

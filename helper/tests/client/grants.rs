@@ -117,6 +117,23 @@ fn a_revoked_grant_ends_the_conversation_at_the_next_word() {
     assert_eq!((code(&answer), answer.close), (NO, true));
 }
 
+/// The disk, or the table of open files, is full for a moment: nobody's tunnel ends because of that.
+#[test]
+fn a_grant_that_cannot_be_read_now_is_not_a_revoked_one() {
+    let mut bench = Bench::greeted();
+    bench.say(load(1, "10.0.0.0/8", 2000));
+    let file = bench.folder.path().join("state/grants");
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    std::fs::create_dir(&file).unwrap(); // opens, and cannot be read
+    let answer = bench.say(load(2, "11.0.0.0/8", 3000));
+    assert_eq!((code(&answer), answer.close), (Some(HelperCode::Limit), false));
+    assert_eq!(bench.kernel.listeners(), [2000]);
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&aside, &file).unwrap();
+    assert_eq!(code(&bench.say(load(2, "11.0.0.0/8", 3000))), YES);
+}
+
 #[test]
 fn what_a_crash_left_closed_is_counted_and_opened() {
     let mut bench = Bench::greeted();

@@ -302,3 +302,59 @@ fn what_another_program_did_is_mended_and_told() {
     machine.kernel.borrow_mut().tables.clear();
     assert!(rules.check().iter().all(|changed| !changed.mended));
 }
+
+#[test]
+fn what_a_living_session_keeps_closed_is_not_another_sessions_to_take() {
+    let machine = Machine::new();
+    let mut rules = machine.helper();
+    rules.block(key(1, 1), block(1000, 7, &["10.0.0.0/8"], &[])).unwrap();
+    let stolen = rules.block(key(2, 1), block(1000, 7, &["11.0.0.0/8"], &[]));
+    assert_eq!(stolen, Err(LoadError::Taken));
+    assert!(machine.closed().unwrap().contains("10.0.0.0/8"));
+    rules.block(key(1, 1), block(1000, 7, &["12.0.0.0/8"], &[])).unwrap();
+    assert!(machine.closed().unwrap().contains("12.0.0.0/8"), "it may change its own");
+}
+
+/// The next helper must not take a list that it cannot read for one that says that nothing is closed.
+#[test]
+fn a_list_that_cannot_be_read_opens_nothing_until_root_does() {
+    let machine = Machine::new();
+    let mut rules = machine.helper();
+    rules.block(key(1, 1), block(1000, 7, &["10.0.0.0/8"], &[])).unwrap();
+    drop(rules);
+    let closed = machine.closed();
+    std::fs::write(machine.folder.path().join("blocks"), "{").unwrap();
+    for _ in 0..2 {
+        let mut rules = machine.helper();
+        assert_eq!((rules.leftovers(1000), machine.closed()), ((0, 1), closed.clone()));
+        let more = rules.block(key(1, 1), block(1000, 8, &["11.0.0.0/8"], &[]));
+        assert_eq!(more, Err(LoadError::Unknown));
+    }
+    assert_eq!(machine.helper().restore(None).unwrap(), 1);
+    assert_eq!(machine.closed(), None);
+    machine.helper().block(key(1, 1), block(1000, 8, &["11.0.0.0/8"], &[])).unwrap();
+}
+
+#[test]
+fn what_one_user_has_leaves_room_for_another() {
+    let machine = Machine::new();
+    let mut rules = machine.helper();
+    let large = |uid| {
+        let mut plan = session(&[], &[], 12300);
+        plan.uid = uid;
+        plan.plan.include =
+            (0..100_000u32).map(|i| route(&format!("{}/24", std::net::Ipv4Addr::from(i << 12)))).collect();
+        plan
+    };
+    rules.load(key(1, 1), large(1000)).unwrap();
+    rules.load(key(1, 2), large(1000)).unwrap();
+    assert!(matches!(rules.load(key(1, 3), large(1000)), Err(LoadError::Plan(_))));
+    rules.load(key(2, 1), large(1001)).unwrap();
+    let mut scattered = session(&[], &[], 12300);
+    let many = |from: u16| (from..from + 250).map(|port| route(&format!("10.0.0.0/8 {port}"))).collect();
+    for number in 0..17u16 {
+        scattered.plan.include = many(1 + 250 * number);
+        let loaded = rules.load(key(3, number.into()), SessionPlan { uid: 1002, ..scattered.clone() });
+        assert_eq!(loaded.err(), (number == 16).then_some(LoadError::TooManySets), "{number}");
+    }
+}

@@ -19,7 +19,7 @@ struct Now {
     busy: usize,
     /// When that last changed.
     since: Instant,
-    hurried: bool,
+    over: bool,
 }
 
 /// Something is going on as long as this lives.
@@ -35,13 +35,20 @@ impl Activity {
         self.0.lock().busy == 0
     }
 
-    /// From now on the first idle moment is long enough.
-    pub fn hurry(&self) {
-        self.0.lock().hurried = true;
+    /// Waits no longer than `limit` for the idle moment.
+    pub fn is_idle_within(&self, limit: Duration) -> bool {
+        let condvar = &self.0.changed;
+        let waited = condvar.wait_timeout_while(self.0.lock(), limit, |now| now.busy > 0);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// From now on nobody waits for an idle moment: a newer helper waits for our end.
+    pub fn end(&self) {
+        self.0.lock().over = true;
         self.0.changed.notify_all();
     }
 
-    /// Blocks until nothing was going on for `time`, counted from now at the earliest.
+    /// Blocks until nothing was going on for `time`, counted from now at the earliest, or until [`Activity::end`].
     pub fn wait_idle(&self, time: Duration) {
         let mut now = self.0.lock();
         now.since = Instant::now();
@@ -49,7 +56,8 @@ impl Activity {
             let left = time.saturating_sub(now.since.elapsed());
             let condvar = &self.0.changed;
             now = match now.busy {
-                0 if now.hurried || left.is_zero() => return,
+                _ if now.over => return,
+                0 if left.is_zero() => return,
                 0 => condvar.wait_timeout(now, left).unwrap_or_else(PoisonError::into_inner).0,
                 _ => condvar.wait(now).unwrap_or_else(PoisonError::into_inner),
             };
@@ -71,7 +79,7 @@ impl Shared {
 
 impl Default for Now {
     fn default() -> Self {
-        Self { busy: 0, since: Instant::now(), hurried: false }
+        Self { busy: 0, since: Instant::now(), over: false }
     }
 }
 
@@ -114,13 +122,11 @@ mod tests {
     }
 
     #[test]
-    fn who_is_hurried_does_not_wait_for_the_time_but_for_the_end() {
+    fn an_end_waits_for_nobody() {
         let activity = Activity::default();
-        let busy = activity.begin();
+        let _busy = activity.begin();
         let idle = waiter(&activity, LONG);
-        activity.hurry();
-        idle.recv_timeout(Duration::from_millis(50)).unwrap_err();
-        drop(busy);
+        activity.end();
         idle.recv_timeout(Duration::from_secs(10)).unwrap();
     }
 }

@@ -1,7 +1,11 @@
 //! What the bus and polkit say about a caller. On a connection of its own, so that an answer never waits behind the
 //! calls that wait for it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ropeway_helper_api::bus;
 use zbus::{
@@ -29,25 +33,52 @@ const PATIENCE: Duration = Duration::from_mins(5);
 type Verdict = (bool, bool, HashMap<String, String>);
 
 #[derive(Clone)]
-pub struct Authority(Connection);
+pub struct Authority {
+    bus: Connection,
+    asked: Arc<Mutex<Asked>>,
+}
+
+/// What polkit is being asked.
+#[derive(Default)]
+struct Asked {
+    over: bool,
+    questions: BTreeSet<String>,
+}
 
 impl Authority {
     pub fn connect() -> zbus::Result<Self> {
-        connection::Builder::system()?.method_timeout(PATIENCE).build().map(Self)
+        let bus = connection::Builder::system()?.method_timeout(PATIENCE).build()?;
+        Ok(Self { bus, asked: Arc::default() })
+    }
+
+    /// Takes all questions back, and asks no more: a person who does not answer must not hold up a newer helper.
+    pub fn end(&self) {
+        let questions = {
+            let mut asked = self.asked();
+            asked.over = true;
+            asked.questions.clone()
+        };
+        for question in &questions {
+            self.take_back(question);
+        }
     }
 
     /// By the bus, which knows it from the kernel.
     pub fn uid(&self, caller: &UniqueName<'_>) -> zbus::Result<u32> {
         let asked = "GetConnectionUnixUser";
-        let reply = self.0.call_method(Some(BUS), BUS_PATH, Some(BUS), asked, &caller.as_str())?;
+        let reply = self.bus.call_method(Some(BUS), BUS_PATH, Some(BUS), asked, &caller.as_str())?;
         reply.body().deserialize()
     }
 
     /// Blocks while a person is asked.
     pub fn check(&self, caller: &UniqueName<'_>, action: &str) -> Result<(), CallError> {
         let question = format!("ropeway {caller} {action}");
-        match self.ask(caller, action, &question).and_then(|reply| reply.body().deserialize::<Verdict>()) {
+        self.begin(&question)?;
+        let reply = self.ask(caller, action, &question);
+        let over = self.finish(&question);
+        match reply.and_then(|reply| reply.body().deserialize::<Verdict>()) {
             Ok((true, ..)) => Ok(()),
+            _ if over => Err(ending()),
             Ok(_) => Err(denied("polkit does not allow it")),
             Err(error) => {
                 self.take_back(&question);
@@ -62,6 +93,26 @@ impl Authority {
         self.polkit("CheckAuthorization", &(subject, action, details, ASK_THE_USER, question))
     }
 
+    fn begin(&self, question: &str) -> Result<(), CallError> {
+        let mut asked = self.asked();
+        if asked.over {
+            return Err(ending());
+        }
+        asked.questions.insert(question.to_owned());
+        Ok(())
+    }
+
+    /// Whether all questions were taken back meanwhile.
+    fn finish(&self, question: &str) -> bool {
+        let mut asked = self.asked();
+        asked.questions.remove(question);
+        asked.over
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take_back(&self, question: &str) {
         let _ = self.polkit("CancelCheckAuthorization", &question); // answered meanwhile, or no polkit: as good
     }
@@ -70,8 +121,12 @@ impl Authority {
     where
         B: serde::Serialize + zbus::zvariant::DynamicType,
     {
-        self.0.call_method(Some(POLKIT), POLKIT_PATH, Some(POLKIT_INTERFACE), method, body)
+        self.bus.call_method(Some(POLKIT), POLKIT_PATH, Some(POLKIT_INTERFACE), method, body)
     }
+}
+
+fn ending() -> CallError {
+    CallError::new(bus::ERROR_FAILED, "a newer helper takes over: ask again")
 }
 
 fn denied(text: impl Into<String>) -> CallError {

@@ -10,8 +10,10 @@
 //!
 //! When the program is replaced on the disk (`replaced`), there are never two helpers: a second one could not touch the
 //! table of the first, so it would be of no use to anybody, and under systemd, giving up the name means being ended.
-//! So the old one tells its clients, serves as before while somebody has something in force, then ends its
-//! connections and itself. The next caller gets the new one.
+//! So the old one tells its clients and serves as before while somebody has something in force. Then it lets nobody in
+//! any more, takes back its questions and gives up the name, and only after that ends its connections: who sees the end
+//! of one gets the new helper. An `Open` that arrives in between has no answer: the bus gives one when we end, the
+//! caller asks again, and no caller gets a connection that is about to end.
 
 mod activity;
 mod authority;
@@ -42,6 +44,9 @@ use crate::{rules::Firewall, server::Server};
 const BUS: &str = "org.freedesktop.DBus";
 const BUS_PATH: &str = "/org/freedesktop/DBus";
 
+/// How long callers whose question was taken back may wait for our words; afterwards the bus has words of its own.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// The message to ourselves.
 const LAST_CALLS: &str = "LastCalls";
 
@@ -69,14 +74,16 @@ where
     let connection = connection::Builder::system()?.build()?;
     let calls = MessageIterator::from(&connection);
     let activity = Activity::default();
+    let authority = Authority::connect()?;
     let service = Arc::new(Service {
         connection: connection.clone(),
-        authority: Authority::connect()?,
+        authority: authority.clone(),
         server: Arc::clone(server),
+        grants: server.state().grants.clone(),
         activity: activity.clone(),
         asked: Mutex::default(),
     });
-    make_way_for_update(server, &activity);
+    make_way_for_update(server, &activity, &authority);
     let (news, turn) = mpsc::channel();
     let keeper = Keeper { connection: connection.clone(), activity: activity.clone(), idle, news };
     let verdicts = keeper.start()?;
@@ -86,6 +93,11 @@ where
             message::Type::MethodCall => service.answer(&message),
             message::Type::Signal if is_from(&connection, &message) => {
                 turn.try_recv().unwrap_or(Ok(()))?;
+                if server.is_ending() {
+                    server.end_all();
+                    activity.is_idle_within(LAST_WORDS);
+                    return Ok(());
+                }
                 if activity.is_idle() {
                     return Ok(());
                 }
@@ -97,12 +109,16 @@ where
     Ok(())
 }
 
-fn make_way_for_update<F: Firewall + Send + 'static>(server: &Arc<Server<F>>, activity: &Activity) {
-    let (server, activity) = (Arc::clone(server), activity.clone());
+fn make_way_for_update<F>(server: &Arc<Server<F>>, activity: &Activity, authority: &Authority)
+where
+    F: Firewall + Send + 'static,
+{
+    let (server, activity, authority) = (Arc::clone(server), activity.clone(), authority.clone());
     let make_way = move || {
         tracing::info!("a newer program is in our place");
-        server.replace();
-        activity.hurry();
+        server.make_way();
+        activity.end();
+        authority.end();
     };
     if let Err(error) = replaced::watch(make_way) {
         tracing::error!(%error, "an update of this program will not be noticed");

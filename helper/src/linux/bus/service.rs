@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     os::{fd::OwnedFd, unix::net::UnixStream},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -21,8 +21,10 @@ use super::{
     call::{Call, CallError, Property},
 };
 use crate::{
+    grants::Grants,
     rules::Firewall,
     server::{OpenError, Server},
+    state::State,
 };
 
 const INTROSPECTION: &str = include_str!("introspection.xml");
@@ -32,6 +34,8 @@ pub struct Service<F> {
     pub authority: Authority,
     pub server: Arc<Server<F>>,
     pub activity: Activity,
+    /// Read without the lock of the state: the loop that takes the calls must not wait for other users' rules.
+    pub grants: Grants,
     /// Users about whom polkit is being asked: one question at a time.
     pub asked: Mutex<BTreeSet<u32>>,
 }
@@ -55,8 +59,8 @@ impl<F: Firewall + Send + 'static> Service<F> {
 
     fn answer_now(&self, call: &Call, message: &Message) -> Result<(), CallError> {
         match call {
-            Call::Open => self.reply(message, &zvariant::Fd::from(self.open(&self.caller(message)?)?)),
-            Call::Grants => self.reply(message, &self.grants()),
+            Call::Open => self.open(message)?,
+            Call::Grants => self.reply(message, &self.grants(&self.caller(message)?)?),
             Call::Property(property) => self.reply(message, &value(*property)),
             Call::Properties => self.reply(message, &properties()),
             Call::Introspect => self.reply(message, &INTROSPECTION),
@@ -82,14 +86,24 @@ impl<F: Firewall + Send + 'static> Service<F> {
         thread.map(drop).map_err(failed)
     }
 
-    fn open(&self, caller: &Caller) -> Result<OwnedFd, CallError> {
-        if self.server.state().grants.of(caller.uid).is_none() {
+    /// At our end there is no answer: ours would be a connection that ends at once, the bus's is to ask again.
+    fn open(&self, message: &Message) -> Result<(), CallError> {
+        if let Some(connection) = self.connect(&self.caller(message)?)? {
+            self.reply(message, &zvariant::Fd::from(connection));
+        }
+        Ok(())
+    }
+
+    /// None at our end.
+    fn connect(&self, caller: &Caller) -> Result<Option<OwnedFd>, CallError> {
+        if self.grants.of(caller.uid).map_err(failed)?.is_none() {
             let text = "call SetUp, and an administrator is asked";
             return Err(CallError::new(bus::ERROR_NOT_GRANTED, text));
         }
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         match self.server.open(ours, caller.uid, self.activity.begin()) {
-            Ok(()) => Ok(theirs.into()),
+            Ok(()) => Ok(Some(theirs.into())),
+            Err(OpenError::Ending) => Ok(None),
             Err(error @ OpenError::TooMany) => Err(CallError::new(bus::ERROR_LIMIT, error.to_string())),
             Err(error) => Err(failed(error)),
         }
@@ -108,23 +122,36 @@ impl<F: Firewall + Send + 'static> Service<F> {
         if caller.uid == 0 {
             return Ok(()); // has everything already
         }
-        let before = self.server.state().grants.record(caller.uid, grant).map_err(failed)?;
+        let mut state = self.server.state();
+        let before = state.grants.record(caller.uid, grant).map_err(failed)?;
         tracing::info!(uid = caller.uid, grant = grant.name(), "granted");
-        if before == Some(Grant::All) && grant == Grant::Own {
-            self.server.end_user(caller.uid);
-        }
-        Ok(())
+        if before > Some(grant) { self.take_back(state, caller.uid, Some(grant)) } else { Ok(()) }
     }
 
     fn revoke(&self, caller: &Caller, uid: u32) -> Result<(), CallError> {
         if caller.uid != uid {
             self.authorize(caller, bus::ACTION_REVOKE)?;
         }
-        if self.server.state().grants.revoke(uid).map_err(failed)?.is_some() {
-            tracing::info!(uid, by = caller.uid, "revoked");
-            self.server.end_user(uid);
+        let mut state = self.server.state();
+        if state.grants.revoke(uid).map_err(failed)?.is_none() {
+            return Ok(());
         }
-        Ok(())
+        tracing::info!(uid, by = caller.uid, "revoked");
+        self.take_back(state, uid, None)
+    }
+
+    /// What stands on a greater grant than what is left of it, also what was kept closed. Under the lock under which
+    /// the grant went, so that nothing comes into force in between.
+    fn take_back(
+        &self,
+        mut state: MutexGuard<'_, State<F>>,
+        uid: u32,
+        left: Option<Grant>,
+    ) -> Result<(), CallError> {
+        let rules = state.rules.revoke(uid, left);
+        drop(state);
+        self.server.end_user(uid);
+        rules.map_err(failed)
     }
 
     /// One's own are open before anybody is asked, and stay so whatever the answer is.
@@ -152,8 +179,11 @@ impl<F: Firewall + Send + 'static> Service<F> {
         if caller.uid == 0 { Ok(()) } else { self.authority.check(&caller.name, action) }
     }
 
-    fn grants(&self) -> Vec<(u32, &'static str)> {
-        self.server.state().grants.list().map(|(uid, grant)| (uid, grant.name())).collect()
+    /// Who else may do what is nobody's business but root's.
+    fn grants(&self, caller: &Caller) -> Result<Vec<(u32, &'static str)>, CallError> {
+        let sees = |uid| caller.uid == 0 || caller.uid == uid;
+        let grants = self.grants.list().map_err(failed)?.filter(|(uid, _)| sees(*uid));
+        Ok(grants.map(|(uid, grant)| (uid, grant.name())).collect())
     }
 
     fn caller(&self, message: &Message) -> Result<Caller, CallError> {

@@ -1,19 +1,22 @@
 //! A message on a Unix stream socket: length (u32, big-endian), JSON, and at most [`DESCRIPTORS`] descriptors, which
 //! travel with the first byte.
 //!
-//! [`send`] and [`receive`] block. Descriptors are never leaked: whatever comes that nobody asked for is closed.
+//! [`send`] and [`receive`] block. Descriptors are never leaked: whatever comes that nobody asked for is closed
+//! (`control`).
+
+mod control;
 
 use std::{
-    io::{self, IoSlice, IoSliceMut, Write},
+    io::{self, IoSlice, Write},
     os::{
-        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+        fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
         unix::net::UnixStream,
     },
     time::{Duration, Instant},
 };
 
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
-use serde::{Serialize, de::DeserializeOwned};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use serde::Serialize;
 
 /// Bytes of one message: the largest plan that is allowed (100 000 routes of IPv6 with ports, 90 bytes each) and
 /// what stands around it. A test builds that plan.
@@ -22,12 +25,14 @@ pub const MAX_MESSAGE: usize = 10 << 20;
 /// Descriptors of one message: a plan's two cgroups.
 pub const DESCRIPTORS: usize = 2;
 
-/// The most descriptors that Linux lets one message carry (`SCM_MAX_FD`). Room for fewer would make the kernel cut
-/// the list, and nix does not name the ones of a cut list, so nobody could close them.
-const MAX_DESCRIPTORS: usize = 253;
-
 /// Bytes that are read at once. Memory is taken as bytes come, not as they are promised.
 const CHUNK: usize = 256 << 10;
+
+/// What can be received.
+pub trait Json: Sized {
+    /// Takes at most a few times the memory of the text, whatever stands in it.
+    fn from_json(bytes: &[u8]) -> serde_json::Result<Self>;
+}
 
 /// A message, and the descriptors that came with it, in the order in which they were sent.
 #[derive(Debug)]
@@ -51,19 +56,20 @@ pub fn send<T: Serialize>(socket: &UnixStream, message: &T, fds: &[BorrowedFd]) 
 }
 
 /// Receives one message, None at a clean end. Blocks. More than [`DESCRIPTORS`] descriptors are an error.
-pub fn receive<T: DeserializeOwned>(socket: &UnixStream) -> io::Result<Option<Received<T>>> {
-    receive_frame(socket, None, None)?.map(parse).transpose()
+pub fn receive<T: Json>(socket: &UnixStream) -> io::Result<Option<Received<T>>> {
+    receive_frame(socket, None, None, MAX_MESSAGE)?.map(parse).transpose()
 }
 
 /// Like [`receive`], but a message that has begun must be complete within `limit` (else `TimedOut`; uses the read
 /// timeout of the socket), and after [`tell_senders`] every byte of it must have been sent by a process of user
-/// `sender` or by root (else `PermissionDenied`).
-pub fn receive_from<T: DeserializeOwned>(
+/// `sender` or by root (else `PermissionDenied`). `largest` is for those of whom less is expected than [`MAX_MESSAGE`].
+pub fn receive_from<T: Json>(
     socket: &UnixStream,
     sender: u32,
     limit: Duration,
+    largest: usize,
 ) -> io::Result<Option<Received<T>>> {
-    receive_frame(socket, Some(sender), Some(limit))?.map(parse).transpose()
+    receive_frame(socket, Some(sender), Some(limit), largest.min(MAX_MESSAGE))?.map(parse).transpose()
 }
 
 /// From now on the kernel says of all that arrives here who sent it: the other end may have been handed to, or taken
@@ -85,11 +91,8 @@ struct Frame {
     fds: Vec<OwnedFd>,
 }
 
-fn parse<T: DeserializeOwned>(frame: Frame) -> io::Result<Received<T>> {
-    if frame.fds.len() > DESCRIPTORS {
-        return Err(invalid(format!("{} descriptors", frame.fds.len())));
-    }
-    let message = serde_json::from_slice(&frame.body).map_err(|e| invalid(e.to_string()))?;
+fn parse<T: Json>(frame: Frame) -> io::Result<Received<T>> {
+    let message = T::from_json(&frame.body).map_err(|e| invalid(e.to_string()))?;
     Ok(Received { message, fds: frame.fds })
 }
 
@@ -97,9 +100,10 @@ fn receive_frame(
     socket: &UnixStream,
     sender: Option<u32>,
     limit: Option<Duration>,
+    largest: usize,
 ) -> io::Result<Option<Frame>> {
     let mut header = [0; 4];
-    let first = receive_some(socket, &mut header)?;
+    let first = control::read(socket, &mut header)?;
     if first.bytes == 0 {
         return Ok(None);
     }
@@ -107,8 +111,8 @@ fn receive_frame(
     let rest = Rest { socket, sender, deadline: limit.map(|limit| Instant::now() + limit) };
     rest.read(&mut header[first.bytes..])?;
     let length = u32::from_be_bytes(header) as usize;
-    if length > MAX_MESSAGE {
-        return Err(invalid(format!("a message of {length} bytes, at most {MAX_MESSAGE} are allowed")));
+    if length > largest {
+        return Err(invalid(format!("a message of {length} bytes, at most {largest} are allowed")));
     }
     let mut body = vec![];
     while body.len() < length {
@@ -130,7 +134,7 @@ impl Rest<'_> {
     fn read(&self, mut buffer: &mut [u8]) -> io::Result<()> {
         while !buffer.is_empty() {
             self.limit_next_read()?;
-            let some = receive_some(self.socket, buffer).map_err(|error| match error.kind() {
+            let some = control::read(self.socket, buffer).map_err(|error| match error.kind() {
                 io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
                 _ => error,
             })?;
@@ -176,15 +180,7 @@ fn send_with_descriptors(socket: &UnixStream, bytes: &[u8], fds: &[RawFd]) -> io
     }
 }
 
-/// What one read gave.
-struct Read {
-    bytes: usize,
-    fds: Vec<OwnedFd>,
-    /// The user who sent them, where the kernel was asked to tell.
-    uid: Option<u32>,
-}
-
-impl Read {
+impl control::Read {
     fn check(&self, sender: Option<u32>) -> io::Result<()> {
         match (sender, self.uid) {
             (Some(expected), Some(uid)) if uid != expected && uid != 0 => {
@@ -195,52 +191,8 @@ impl Read {
     }
 }
 
-fn receive_some(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<Read> {
-    let mut control = control_space();
-    let mut iov = [IoSliceMut::new(buffer)];
-    let message = loop {
-        match recvmsg::<()>(socket.as_raw_fd(), &mut iov, Some(&mut control), close_on_exec()) {
-            Err(nix::errno::Errno::EINTR) => {}
-            other => break other?,
-        }
-    };
-    let mut some = Read { bytes: message.bytes, fds: vec![], uid: None };
-    for item in message.cmsgs()? {
-        match item {
-            ControlMessageOwned::ScmRights(received) => {
-                // SAFETY: the kernel has just made these descriptors for us; nobody else knows them
-                some.fds.extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
-            }
-            #[cfg(target_os = "linux")]
-            ControlMessageOwned::ScmCredentials(of_sender) => some.uid = Some(of_sender.uid()),
-            _ => {}
-        }
-    }
-    Ok(some)
-}
-
-#[cfg(target_os = "linux")]
-fn control_space() -> Vec<u8> {
-    nix::cmsg_space!([RawFd; MAX_DESCRIPTORS], nix::sys::socket::UnixCredentials)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn control_space() -> Vec<u8> {
-    nix::cmsg_space!([RawFd; MAX_DESCRIPTORS])
-}
-
 fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
-}
-
-#[cfg(target_os = "linux")]
-fn close_on_exec() -> MsgFlags {
-    MsgFlags::MSG_CMSG_CLOEXEC
-}
-
-#[cfg(not(target_os = "linux"))]
-fn close_on_exec() -> MsgFlags {
-    MsgFlags::empty()
 }
 
 #[cfg(target_os = "linux")]
