@@ -36,6 +36,7 @@ pub fn run(run: Run) -> ExitCode {
 
 async fn tunnel(run: Run) -> Result<(), Failure> {
     let setup = Setup::of_user().map_err(internal)?;
+    let fail_closed = run.fail_closed.is_some();
     let mut requests = Requests::new().map_err(internal)?;
     let engine = Engine::start(setup)?;
     let mut events = engine.subscribe(Interest::default());
@@ -43,31 +44,60 @@ async fn tunnel(run: Run) -> Result<(), Failure> {
         result = follow(&engine, run, &mut events) => result,
         () = requests.next() => Ok(()),
     };
-    // whoever asks a second time does not want to wait: helper and guards clear up after an engine that is gone
-    tokio::select! {
-        () = engine.shutdown() => {}
-        () = requests.next() => {}
+    // whoever asks a second time does not want to wait: helper and guards clear up after an engine that is gone, but for
+    // what is held
+    let open = tokio::select! {
+        open = engine.shutdown() => open,
+        () = requests.next() => !fail_closed,
+    };
+    if !open {
+        print(io::stderr(), STILL_HELD);
     }
-    result
+    result.and(if open { Ok(()) } else { Err(internal("the tunnel ended, and its traffic is still held")) })
 }
+
+/// For who wanted to end, and could not wait or was not heard.
+const STILL_HELD: &str = "Traffic is still held. `ropeway restore-network` lets it through again.";
 
 /// To end: Ctrl-C, or a service manager's word.
 struct Requests {
     interrupt: Signal,
     terminate: Signal,
+    /// The terminal is closed; None where somebody (`nohup`) wants us to outlive that.
+    hang_up: Option<Signal>,
 }
 
 impl Requests {
     fn new() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let hang_up = (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up,
+        })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            () = hung_up(&mut self.hang_up) => {}
         }
     }
+}
+
+async fn hung_up(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Linux says so in a bit mask of which SIGHUP, number 1, is the lowest bit; where it is not said, nobody does.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Prints each state; ends only with a failure that will not pass by itself.

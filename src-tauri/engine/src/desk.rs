@@ -65,6 +65,11 @@ impl Desk {
         }
     }
 
+    /// Whether traffic is rejected because of any of them.
+    pub fn holds_anything(&self) -> bool {
+        self.state().tunnels.values().any(|tunnel| tunnel.status(|status| status.blocking))
+    }
+
     pub async fn toggle(&self, id: &ProfileId) -> Result<(), Failure> {
         let done = {
             let state = self.state();

@@ -114,14 +114,17 @@ impl Engine {
         subscription
     }
 
-    /// Ends all tunnels in order: no rule, no ssh stays. Bounded to a few seconds. Nothing connects afterwards.
-    pub async fn shutdown(&self) {
+    /// Ends all tunnels in order: no rule, no ssh stays. Nothing connects afterwards. False when something stays closed
+    /// all the same, because the helper could not be asked to open it.
+    pub async fn shutdown(&self) -> bool {
         self.inner.desk.close();
         self.inner.desk.disconnect_all().await;
+        let open = !self.inner.desk.holds_anything();
         self.inner.helper.end().await;
         self.inner.feed.abort();
         self.inner.hub.close();
         self.inner.runtime.remove();
+        open
     }
 
     /// A home on a network may let its files wait; tunnels must not wait with them.

@@ -41,7 +41,7 @@ pub enum Order {
     /// `Restore()`.
     Restore,
     /// On the open connection, and wait for the reply.
-    Ask(Request),
+    Ask(#[serde(with = "request")] Request),
     /// Wait for a notice on the open connection, or its end.
     Hear,
     /// Close the connection.
@@ -54,6 +54,21 @@ pub enum Order {
     Give(PathBuf),
     /// Get a connection from the program that waits there.
     Take(PathBuf),
+}
+
+/// A request as its text: as a value of its own it is only ever read by the helper.
+mod request {
+    use ropeway_helper_api::{Request, wire::Json};
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    pub fn serialize<S: Serializer>(request: &Request, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&serde_json::to_string(request).map_err(ser::Error::custom)?)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Request, D::Error> {
+        let text = String::deserialize(from)?;
+        Request::from_json(text.as_bytes()).map_err(de::Error::custom)
+    }
 }
 
 /// What came of it.

@@ -38,7 +38,8 @@ fn the_command_line_sets_up_and_removes() {
     says(&system, User::ASK, &["helper", "status"], "not done");
     says_after_password(&system, &["helper", "setup"], "Done.");
     says(&system, User::ASK, &["helper", "status"], "done by this app");
-    says(&system, User::NO, &["helper", "grants"], User::ASK.name);
+    says(&system, User::ASK, &["helper", "grants"], User::ASK.name);
+    says(&system, User::NO, &["helper", "grants"], "Nobody that you can see");
     says(&system, User::ASK, &["helper", "revoke"], "Taken away");
     says_after_password(&system, &["helper", "setup", "--all"], "the whole computer's traffic");
     says_after_password(&system, &["helper", "remove"], "Removed");

@@ -7,7 +7,7 @@ use std::{io, process::ExitCode};
 
 use ropeway_engine::{
     Engine, Setup,
-    api::{Command, Failure, GrantRow, HelperSetup, HelperState, Reply},
+    api::{Code, Command, Failure, GrantRow, HelperSetup, HelperState, Reply},
 };
 
 use self::args::{HelperTask, RestoreNetwork};
@@ -20,7 +20,7 @@ pub fn run(task: HelperTask) -> ExitCode {
             Ok(if json { in_json(&state) } else { words::status(&state) })
         }
         HelperTask::Grants { json } => {
-            let grants = state(engine).await?.grants;
+            let grants = grants(engine).await?;
             Ok(if json { in_json(&grants) } else { words::grants(&grants) })
         }
         HelperTask::Setup { all } => set_up(engine, all).await,
@@ -51,12 +51,32 @@ async fn set_up(engine: &Engine, all: bool) -> Result<String, Failure> {
 }
 
 async fn revoke(engine: &Engine, user: Option<String>) -> Result<String, Failure> {
-    let grants = state(engine).await?.grants;
-    let Some(row) = meant(&grants, user.as_deref()) else {
-        return Ok(format!("{} had no permission.", user.as_deref().unwrap_or("You")));
+    let grants = grants(engine).await?;
+    let (uid, name) = match (meant(&grants, user.as_deref()), user) {
+        (Some(row), _) => (row.uid, row.name.clone()),
+        (None, None) => return Ok("You had no permission.".to_owned()),
+        // only root sees others' permissions; an administrator may take them away all the same
+        (None, Some(user)) => match user.parse() {
+            Ok(uid) => (uid, user),
+            Err(_) => return Err(unseen(&user)),
+        },
     };
-    engine.command(Command::RevokeGrant { uid: row.uid }).await?;
-    Ok(format!("Taken away from {}.", row.name))
+    engine.command(Command::RevokeGrant { uid }).await?;
+    Ok(format!("Taken away from {name}."))
+}
+
+fn unseen(user: &str) -> Failure {
+    let detail =
+        format!("you cannot see whether {user} has a permission: name the user by number (id -u {user})");
+    Failure::new(Code::NotGranted, "this computer", detail)
+}
+
+async fn grants(engine: &Engine) -> Result<Vec<GrantRow>, Failure> {
+    let state = state(engine).await?;
+    if state.version.is_none() && matches!(state.setup, HelperSetup::Installed | HelperSetup::Packaged) {
+        return Err(Failure::new(Code::HelperMissing, "this computer", "it does not answer"));
+    }
+    Ok(state.grants)
 }
 
 /// A name, a number, or the user who asks.

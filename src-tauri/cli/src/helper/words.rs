@@ -19,7 +19,7 @@ pub fn status(state: &HelperState) -> String {
 
 pub fn grants(rows: &[GrantRow]) -> String {
     if rows.is_empty() {
-        return "Nobody yet.".to_owned();
+        return "Nobody that you can see: root sees everybody, others see themselves.".to_owned();
     }
     let names: Vec<String> = rows.iter().map(name).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
@@ -61,7 +61,11 @@ fn setup(state: &HelperState) -> String {
 }
 
 fn allowed(rows: &[GrantRow]) -> String {
-    if rows.is_empty() { "nobody".to_owned() } else { rows.iter().map(name).collect::<Vec<_>>().join(", ") }
+    if rows.is_empty() {
+        "nobody that you can see".to_owned()
+    } else {
+        rows.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn name(row: &GrantRow) -> String {
@@ -122,7 +126,7 @@ Left closed   by one tunnel of yours, 2 tunnels of other users (ropeway restore-
         let expected = "\
 Set-up        not done (ropeway helper setup)
 You may send  nothing yet (ropeway helper setup)
-Allowed for   nobody
+Allowed for   nobody that you can see
 Left closed   nothing";
         assert_eq!(status(&missing), expected);
         let damaged = HelperState { setup: HelperSetup::Installed, ..missing };
@@ -135,6 +139,6 @@ Left closed   nothing";
 alice (you)   1000  your own programs' traffic
 nobody       65534  the whole computer's traffic";
         assert_eq!(grants(&state(HelperSetup::Packaged).grants), expected);
-        assert_eq!(grants(&[]), "Nobody yet.");
+        assert!(grants(&[]).starts_with("Nobody that you can see"));
     }
 }

@@ -48,6 +48,20 @@ async fn ask() -> Result<UnixStream, Refusal> {
     socket(&reply).map_err(|error| Refusal::Failed(failures::missing(error.to_string())))
 }
 
+/// Opens what this user's tunnels left closed. Needs no grant.
+pub async fn restore() -> Result<(), Failure> {
+    let ask = async {
+        let connection = connect().await?;
+        let interface = Some(bus::INTERFACE);
+        connection.call_method(Some(bus::NAME), bus::PATH, interface, bus::RESTORE, &()).await
+    };
+    match timeout(OPEN, ask).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(refusal(error).into()),
+        Err(_) => Err(failures::missing("the system's message bus does not answer")),
+    }
+}
+
 async fn connect() -> zbus::Result<Connection> {
     Builder::system()?.build().await
 }

@@ -31,7 +31,10 @@ use tokio::{
 };
 
 use self::line::Line;
-use crate::{api::Failure, sys::identity};
+use crate::{
+    api::{Code, Failure},
+    sys::identity,
+};
 
 /// How long a helper may take to end, with every rule, after we have hung up.
 const END: Duration = Duration::from_secs(2);
@@ -112,12 +115,21 @@ impl Helper {
         direct: Option<OwnedFd>,
     ) -> Result<(), Failure> {
         let line = self.line_for(session).await?;
+        let before = self.note(&line, session, Kept::Closed);
         let fds = direct.into_iter().collect();
-        failures::heard(line.ask(Request::Block { session, block }, fds).await)?;
-        if let Some(current) = self.current().as_mut().filter(|current| current.line.is(&line)) {
-            current.sessions.insert(session, Kept::Closed);
+        // whoever drops us here leaves it noted: what may be closed is treated as closed
+        let answer = line.ask(Request::Block { session, block }, fds).await;
+        if let (Ok(Reply::Error(_)), Some(before)) = (&answer, before) {
+            self.note(&line, session, before);
         }
-        Ok(())
+        failures::heard(answer).map(drop)
+    }
+
+    /// Returns what was noted before; None when that line is not in use any more.
+    fn note(&self, line: &Line, session: SessionId, kept: Kept) -> Option<Kept> {
+        let mut current = self.current();
+        let current = current.as_mut().filter(|current| current.line.is(line))?;
+        Some(current.sessions.insert(session, kept).unwrap_or(Kept::Rules))
     }
 
     /// Whether the helper that runs keeps something closed for the session. One that died has left it closed, too, but
@@ -146,13 +158,20 @@ impl Helper {
 
     /// Opens what the session kept closed, also where the helper that closed it is gone: `block` says which it was.
     pub async fn lift(&self, session: SessionId, block: Block) -> Result<(), Failure> {
-        if !self.keeps_closed(session) {
-            self.block(session, Block { direct_cgroup: false, ..block }, None).await?;
+        if !self.keeps_closed(session)
+            && let Err(failure) = self.block(session, Block { direct_cgroup: false, ..block }, None).await
+        {
+            return self.lift_without_grant(failure).await;
         }
         let line = self.line_for(session).await?;
         failures::heard(line.ask(Request::Unload { session }, vec![]).await)?;
         self.let_go(session).await;
         Ok(())
+    }
+
+    /// Who may not use the helper any more may still open what is theirs.
+    async fn lift_without_grant(&self, failure: Failure) -> Result<(), Failure> {
+        if failure.code == Code::NotGranted { bus::restore().await } else { Err(failure) }
     }
 
     /// The session's rules went, and its helper with them: the next [`Helper::load`] asks another one.

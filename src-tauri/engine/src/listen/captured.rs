@@ -159,8 +159,13 @@ impl<D: OriginalDestination> Service<D> {
 fn serves(capture: Capture, owner: Option<&Owner>) -> bool {
     match (capture, owner) {
         // which groups and cgroups a process is in, only the kernel's rules know
-        (Capture::Everyone | Capture::Group { .. } | Capture::Cgroup, _) | (Capture::User { .. }, None) => {
+        (Capture::Everyone | Capture::Group { .. }, _) | (Capture::User { .. } | Capture::Cgroup, None) => {
             true
+        }
+        // an ordinary user's cgroup holds nobody else's programs
+        (Capture::Cgroup, Some(owner)) => {
+            let own = nix::unistd::geteuid();
+            own.is_root() || owner.uid == own.as_raw()
         }
         (Capture::User { uid }, Some(owner)) => owner.uid == uid,
     }

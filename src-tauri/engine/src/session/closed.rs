@@ -49,6 +49,10 @@ fn id(profile: &ProfileId, parsed: &Parsed) -> BlockId {
         for (_, subnet) in &parsed.include {
             hash.update(format!(" {subnet}"));
         }
+        for (_, subnet) in &parsed.exclude {
+            hash.update(format!(" -{subnet}"));
+        }
+        hash.update(format!(" {:?}", parsed.capture));
     } else {
         hash.update(format!("profile {}", profile.0));
     }

@@ -135,9 +135,13 @@ async fn prepare(
     match (context.tools.ours.cgroup(), &context.closed) {
         (Ok(cgroup), None) => parts.cgroup = Some(cgroup),
         (Ok(cgroup), Some(closed)) => {
-            rules::close(context, closed, parts.cgroup.insert(cgroup)).await?;
+            let result = rules::close(context, closed, parts.cgroup.insert(cgroup)).await;
+            // a helper that died with the question may have done it, and its successor takes it up
+            if result.as_ref().map_or_else(|failure| failure.code == Code::HelperGone, |()| true) {
+                let _ = tell.send(Progress::Closed);
+            }
+            result?;
             parts.closed = true;
-            let _ = tell.send(Progress::Closed);
         }
         (Err(error), None) => {
             tracing::info!(%error, "no cgroup of our own; ssh is recognised by its processes");
