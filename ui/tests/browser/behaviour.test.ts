@@ -150,6 +150,8 @@ test('every target is large enough for a finger', async ({ page }) => {
 
 test('settings and set-up have targets as large', async ({ page }) => {
   await page.goto('/?scene=fresh&helper=installed');
+  // keys are heard from when the list is there
+  await page.locator('[data-profile="work"]').waitFor();
   await page.keyboard.press('Control+,');
   await expect(page.getByTestId('grant').first()).toBeVisible();
   expect(await tooSmall(page)).toEqual([]);

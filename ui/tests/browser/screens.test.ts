@@ -24,6 +24,8 @@ const COMMAND = `sudo -E sshuttle -v -r deploy@edge.example.net 10/8 172.20.0.0/
   -x 10.0.7.0/24 -e 'ssh -C -i ~/.ssh/edge' -D --pidfile=tun.pid &`;
 
 const settings = async (page: Page): Promise<void> => {
+  // keys are heard from when the page has drawn
+  await page.getByTestId('open-settings').waitFor();
   await page.keyboard.press('Control+,');
   await expect(page.getByTestId('setup-state')).toBeVisible();
 };
