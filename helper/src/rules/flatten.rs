@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use ropeway_helper_api::{Ports, Route};
 
-/// Pieces of all layers together. A piece costs the kernel about 200 bytes; the largest single plan (100 000 routes)
+/// Pieces of all layers of one user together; a table may have that many for each user in it. A piece costs the kernel about 200 bytes; the largest single plan (100 000 routes)
 /// stays below, whatever its port ranges, unless they overlap each other hundreds of times.
 pub const MAX_PIECES: usize = 400_000;
 
@@ -50,7 +50,7 @@ pub struct Piece {
 pub struct TooManyPieces;
 
 /// In the order in which a connection has to meet them. The two families don't disturb each other. `budget` is how many
-/// pieces there may be, of [`MAX_PIECES`] for the whole table; what they may take is taken off.
+/// pieces there may still be in the table; what these may take is taken off.
 pub fn flatten(
     routes: impl IntoIterator<Item = (Route, Target)>,
     budget: &mut usize,
