@@ -52,7 +52,7 @@ impl Connection {
     pub fn new(config: Config) -> Self {
         Self {
             role: config.role,
-            handshake: Handshake::new(config.role),
+            handshake: Handshake::new(&config),
             decoder: Decoder::default(),
             receipts: Receipts::new(config.in_flight_limit),
             events: VecDeque::new(),
@@ -212,6 +212,11 @@ impl Connection {
     /// Whether the peer's Hello arrived.
     pub fn is_ready(&self) -> bool {
         self.handshake.is_done()
+    }
+
+    /// Whether the peer's processor has AES instructions; `None` before its Hello.
+    pub fn peer_has_aes(&self) -> Option<bool> {
+        self.handshake.peer().map(crate::handshake::Hello::has_aes)
     }
 
     /// What is held and what was moved.

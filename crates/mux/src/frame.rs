@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{Error, Reason, handshake::Hello};
+use crate::{Error, Latency, Reason, handshake::Hello};
 
 /// Most bytes of one DATA frame: what a small frame may have to wait behind (1.3 ms at 100 Mbit/s).
 pub(crate) const MAX_DATA: usize = 16 << 10;
@@ -91,7 +91,7 @@ impl Kind {
             Self::Eof => MAX_U32,
             Self::Datagram => MAX_U32 + MAX_DATAGRAM,
             Self::Control => 1 + MAX_CONTROL,
-            // Three fields of today and room for those of a later revision.
+            // Four fields of today and room for those of a later revision.
             Self::Hello => 64,
             Self::Ack => MAX_U64 + 4,
             Self::Ping | Self::Pong => 4,
@@ -149,7 +149,9 @@ impl Frame {
             Self::Eof { id } => fields.u32(*id),
             Self::Datagram { flow, .. } => fields.u32(*flow),
             Self::Control { kind, .. } => fields.byte(*kind),
-            Self::Hello(hello) => fields.u32(hello.epoch).u32(hello.revision).u64(hello.capabilities),
+            Self::Hello(hello) => {
+                fields.u32(hello.epoch).u32(hello.revision).u64(hello.capabilities).u32(hello.latency.code())
+            }
             Self::Ack { received, at } => fields.u64(*received).bytes(&at.to_be_bytes()),
             Self::Ping { token } | Self::Pong { token } => fields.bytes(&token.to_be_bytes()),
         };
@@ -325,11 +327,12 @@ impl Body<'_> {
         Ok(SocketAddr::new(ip, u16::from_be_bytes(self.array()?)))
     }
 
-    /// What follows the known fields belongs to a later revision and is passed over.
+    /// Revision 0 ends before `latency`. What follows the known fields belongs to a later revision and is passed over.
     fn hello(&mut self) -> Result<Hello, Error> {
-        let hello = Hello { epoch: self.u32()?, revision: self.u32()?, capabilities: self.varint()? };
+        let (epoch, revision, capabilities) = (self.u32()?, self.u32()?, self.varint()?);
+        let latency = if self.rest.is_empty() { 0 } else { self.u32()? };
         self.rest = &[];
-        Ok(hello)
+        Ok(Hello { epoch, revision, capabilities, latency: Latency::from_code(latency) })
     }
 
     fn malformed(&self) -> Error {

@@ -5,7 +5,7 @@
 
 use bytes::BytesMut;
 
-use crate::{Error, Role, frame::Frame};
+use crate::{Config, Error, Latency, Role, frame::Frame};
 
 /// What the agent prints first. No text holds it: it starts with a zero byte, which it has only there, and has two bytes
 /// that no UTF-8 has.
@@ -18,10 +18,14 @@ pub(crate) const MAX_NOISE: usize = 256 << 10;
 const EPOCH: u32 = 1;
 
 /// What was added within the epoch. An end uses nothing that is newer than the peer's revision.
-const REVISION: u32 = 0;
+///
+/// 1: HELLO tells the client's choice of latency; bit 0 of the capabilities.
+const REVISION: u32 = 1;
 
-/// Optional abilities, one bit each; used only if both ends have it. None is defined yet.
-const CAPABILITIES: u64 = 0;
+/// Capabilities are one bit each; what needs both ends is used only if both have it.
+///
+/// This end's processor has AES instructions. The mux does nothing with it: whoever starts ssh chooses the cipher by it.
+const HARDWARE_AES: u64 = 1;
 
 /// Who an end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,25 +33,53 @@ pub(crate) struct Hello {
     pub(crate) epoch: u32,
     pub(crate) revision: u32,
     pub(crate) capabilities: u64,
+    pub(crate) latency: Latency,
 }
 
 impl Hello {
-    const OURS: Self = Self { epoch: EPOCH, revision: REVISION, capabilities: CAPABILITIES };
+    fn of(config: &Config) -> Self {
+        let capabilities = if config.hardware_aes { HARDWARE_AES } else { 0 };
+        Self { epoch: EPOCH, revision: REVISION, capabilities, latency: config.latency }
+    }
+
+    pub(crate) fn has_aes(&self) -> bool {
+        self.capabilities & HARDWARE_AES != 0
+    }
+}
+
+/// A number on the wire: 0 and 1 would be no limits.
+impl Latency {
+    pub(crate) fn code(self) -> u32 {
+        match self {
+            Self::Adaptive => 0,
+            Self::Unlimited => 1,
+            Self::Fixed(bytes) => bytes.max(2),
+        }
+    }
+
+    pub(crate) fn from_code(code: u32) -> Self {
+        match code {
+            0 => Self::Adaptive,
+            1 => Self::Unlimited,
+            bytes => Self::Fixed(bytes),
+        }
+    }
 }
 
 /// The state of the start, of both directions.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     role: Role,
+    ours: Hello,
     search: Search,
     greeted: bool,
-    peer_greeted: bool,
+    peer: Option<Hello>,
 }
 
 impl Handshake {
-    pub(crate) fn new(role: Role) -> Self {
-        let found = role == Role::Agent;
-        Self { role, search: Search { found, ..Search::default() }, greeted: false, peer_greeted: false }
+    pub(crate) fn new(config: &Config) -> Self {
+        let search = Search { found: config.role == Role::Agent, ..Search::default() };
+        Self { role: config.role, ours: Hello::of(config), search, greeted: false, peer: None }
     }
 
     /// Pass over `input` to behind the marker; whether it was found.
@@ -65,7 +97,7 @@ impl Handshake {
         if self.role == Role::Agent {
             out.extend_from_slice(&MARKER);
         }
-        Frame::Hello(Hello::OURS).encode(out);
+        Frame::Hello(self.ours).encode(out);
         out.len() - start
     }
 
@@ -77,16 +109,21 @@ impl Handshake {
         if hello.epoch != EPOCH {
             return Err(Error::Version { ours: EPOCH, theirs: hello.epoch });
         }
-        if self.peer_greeted {
+        if self.peer.is_some() {
             return Err(Error::Unexpected("HELLO"));
         }
-        self.peer_greeted = true;
+        self.peer = Some(hello);
         Ok(())
     }
 
     /// Whether the peer is known to speak our version.
     pub(crate) fn is_done(&self) -> bool {
-        self.peer_greeted
+        self.peer.is_some()
+    }
+
+    /// What the peer said of itself.
+    pub(crate) fn peer(&self) -> Option<&Hello> {
+        self.peer.as_ref()
     }
 }
 

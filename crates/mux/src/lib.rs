@@ -49,6 +49,20 @@ pub enum Role {
     Agent,
 }
 
+/// How much may be under way: written to the pipe and not acknowledged. The client decides for both ends; the agent learns
+/// it from the client's HELLO.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Latency {
+    /// Follows the link: its rate at hardly more than its latency.
+    #[default]
+    Adaptive,
+    /// So many bytes, whatever the link is (`--latency-buffer-size`). At least 4 KiB.
+    Fixed(u32),
+    /// As much as ssh's own window lets through, not paced (`--no-latency-control`): the most that any link carries, and
+    /// every keystroke waits behind all of it.
+    Unlimited,
+}
+
 /// What may be under way while the limit is fixed. OpenSSH lets 2 MiB per round trip through and slows down when it is
 /// reached, so 2 MiB - 128 KiB is the most that makes sense; every byte above rate x round trip only makes others wait.
 /// 1 MiB fills 168 Mbit/s at 50 ms, and on a 10 Mbit/s line makes a keystroke wait for 0.8 s instead of 1.6.
@@ -64,6 +78,10 @@ pub struct Config {
     pub role: Role,
     /// Most numbered bytes written to the pipe and not acknowledged by the peer.
     pub in_flight_limit: usize,
+    /// Client: what both ends do about latency. Of no meaning for an agent, which is told.
+    pub latency: Latency,
+    /// Whether this end's processor has AES instructions; the peer is told (see [`Connection::peer_has_aes`]).
+    pub hardware_aes: bool,
     /// The largest credit that one stream gives its sender. Streams start with a share of it and grow into it as their
     /// readers read, so that idle ones do not hold the memory of busy ones.
     pub stream_window: u32,
@@ -72,7 +90,13 @@ pub struct Config {
 impl Config {
     /// The product's values for this end.
     pub fn new(role: Role) -> Self {
-        Self { role, in_flight_limit: IN_FLIGHT, stream_window: STREAM_WINDOW }
+        Self {
+            role,
+            in_flight_limit: IN_FLIGHT,
+            latency: Latency::default(),
+            hardware_aes: false,
+            stream_window: STREAM_WINDOW,
+        }
     }
 }
 

@@ -102,3 +102,21 @@ fn a_dead_connection_stays_dead() {
     assert_eq!(agent.receive(&wire::hello(), NOW), Err(Error::UnknownKind(0x7f)));
     assert_eq!(transmitted(&mut agent), b"");
 }
+
+#[test]
+fn a_hello_of_the_first_revision_is_understood() {
+    let mut agent = connection(Role::Agent);
+    agent.receive(&wire::frame(wire::HELLO, &[&[1, 0, 0]]), NOW).expect("an older client");
+    assert!(agent.is_ready());
+    assert_eq!(agent.peer_has_aes(), Some(false));
+}
+
+#[test]
+fn each_end_hears_whether_the_other_has_aes() {
+    let mut agent = Connection::new(Config { hardware_aes: true, ..Config::new(Role::Agent) });
+    let mut client = connection(Role::Client);
+    assert_eq!(client.peer_has_aes(), None);
+    client.receive(&transmitted(&mut agent), NOW).expect("the greeting");
+    agent.receive(&transmitted(&mut client), NOW).expect("the greeting");
+    assert_eq!((client.peer_has_aes(), agent.peer_has_aes()), (Some(true), Some(false)));
+}

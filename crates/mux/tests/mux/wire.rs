@@ -29,9 +29,9 @@ pub fn varint(mut value: u64) -> Vec<u8> {
     bytes
 }
 
-/// Epoch 1, revision 0, no capabilities.
+/// Epoch 1, revision 1, no capabilities, a latency that follows the link.
 pub fn hello() -> Vec<u8> {
-    frame(HELLO, &[&[1, 0, 0]])
+    frame(HELLO, &[&[1, 1, 0, 0]])
 }
 
 /// What an agent's first bytes are.
