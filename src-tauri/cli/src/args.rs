@@ -1,7 +1,10 @@
 //! The command line.
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
-use ropeway_engine::api::{Profile, WhileDown};
+use ropeway_engine::{
+    api::{Profile, WhileDown},
+    latency,
+};
 
 use crate::helper::args::{HelperTask, RestoreNetwork};
 
@@ -42,6 +45,8 @@ pub struct Run {
     pub exclude: Vec<String>,
     #[command(flatten)]
     pub whose: Whose,
+    #[command(flatten)]
+    pub latency: Latency,
     /// While the tunnel is down, also after a crash, reject what would go through it, or everything
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "networks")]
     pub fail_closed: Option<FailClosed>,
@@ -68,6 +73,18 @@ pub struct Whose {
     pub everyone: bool,
 }
 
+/// How much is under way at once; by itself as much as the link needs to be full, and hardly more.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+pub struct Latency {
+    /// At most so many bytes are under way (sshuttle takes 32768); without it, Ropeway follows the link by itself
+    #[arg(long, value_name = "BYTES", value_parser = buffer_size)]
+    pub latency_buffer_size: Option<u32>,
+    /// No limit but ssh's own: everything waits behind the biggest transfer
+    #[arg(long)]
+    pub no_latency_control: bool,
+}
+
 /// What is rejected while the tunnel is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailClosed {
@@ -82,6 +99,24 @@ impl Whose {
         let named = named.into_iter().find_map(|(kind, name)| Some(format!("{kind}:{}", name?)));
         named.unwrap_or_else(|| if self.everyone { "everyone".into() } else { String::new() })
     }
+}
+
+impl Latency {
+    /// As a profile has it.
+    fn text(&self) -> String {
+        let bytes = self.latency_buffer_size.map(|bytes| bytes.to_string());
+        bytes.unwrap_or_else(
+            || if self.no_latency_control { latency::UNLIMITED.into() } else { String::new() },
+        )
+    }
+}
+
+fn buffer_size(text: &str) -> Result<u32, String> {
+    let bytes: u64 = text.parse().map_err(|_| "it takes a number of bytes, for example 32768".to_owned())?;
+    let (least, most) = (latency::BYTES.start(), latency::BYTES.end());
+    u32::try_from(bytes).ok().filter(|bytes| latency::BYTES.contains(bytes)).ok_or_else(|| {
+        format!("from {least} to {most} bytes; for more, which ssh itself does not let through, use --no-latency-control")
+    })
 }
 
 impl Run {
@@ -100,6 +135,7 @@ impl Run {
                 Some(FailClosed::Networks) => WhileDown::Networks,
                 Some(FailClosed::Everything) => WhileDown::Everything,
             },
+            latency: self.latency.text(),
             ..Profile::default()
         }
     }
@@ -148,6 +184,31 @@ mod tests {
             assert_eq!(profile(options).unwrap().capture, capture);
         }
         assert!(profile(&["--user", "ann", "--everyone"]).is_err());
+    }
+
+    #[test]
+    fn latency_is_a_number_or_no_limit_and_never_both() {
+        for (options, text) in [
+            (&[][..], ""),
+            (&["--no-latency-control"], "unlimited"),
+            (&["--latency-buffer-size", "65536"], "65536"),
+            (&["--latency-buffer-size=4096"], "4096"),
+        ] {
+            assert_eq!(profile(options).unwrap().latency, text);
+        }
+        let refused = |options: &[&str]| profile(options).unwrap_err().to_string();
+        for (size, words) in [
+            ("32k", "a number of bytes"),
+            ("-1", "a number of bytes"),
+            ("4095", "from 4096 to 1966080 bytes"),
+            ("2097152", "use --no-latency-control"),
+            ("99999999999", "use --no-latency-control"),
+        ] {
+            let told = refused(&[&format!("--latency-buffer-size={size}")]);
+            assert!(told.contains(words) && told.contains("--latency-buffer-size <BYTES>"), "{told}");
+        }
+        let both = refused(&["--no-latency-control", "--latency-buffer-size", "4096"]);
+        assert!(both.contains("cannot be used with"), "{both}");
     }
 
     #[test]

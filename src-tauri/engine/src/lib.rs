@@ -33,4 +33,5 @@ pub mod words;
 
 pub use engine::Engine;
 pub use hub::Subscription;
+pub use profile::latency;
 pub use setup::Setup;

@@ -142,7 +142,7 @@ detail: string, };
 /**
  * A part of the editor.
  */
-export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes" | "capture";
+export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes" | "capture" | "latency";
 
 /**
  * A user who may use the helper.
@@ -272,6 +272,11 @@ capture: string,
  * What happens to the traffic while the tunnel is down.
  */
 whileDown: WhileDown, 
+/**
+ * What is done against latency, as typed: empty (or `adaptive`) to follow the link, a number of bytes that may be
+ * under way, `unlimited`.
+ */
+latency: string, 
 /**
  * "This computer": its networks can be edited, the rest is fixed, and deleting it forgets them.
  */

@@ -19,10 +19,11 @@ const EMPTY: Profile = {
   excludes: [],
   capture: '',
   whileDown: 'open',
+  latency: '',
   builtIn: false,
 };
 
-export type TextField = 'name' | 'server' | 'sshCommand' | 'capture';
+export type TextField = 'name' | 'server' | 'sshCommand' | 'capture' | 'latency';
 export type ListField = 'subnets' | 'excludes';
 
 export class Draft {
@@ -32,6 +33,7 @@ export class Draft {
   sshCommand = $state('');
   capture = $state('');
   whileDown = $state<WhileDown>('open');
+  latency = $state('');
   readonly subnets: Entries;
   readonly excludes: Entries;
   saving = $state(false);
@@ -53,6 +55,7 @@ export class Draft {
     this.sshCommand = profile.sshCommand;
     this.capture = profile.capture;
     this.whileDown = profile.whileDown;
+    this.latency = profile.latency;
     this.subnets = new Entries(profile.subnets);
     this.excludes = new Entries(profile.excludes);
     if (!this.isNew) for (const field of FIELDS) this.#touched.add(field);
@@ -72,6 +75,7 @@ export class Draft {
     excludes: this.excludes.all,
     capture: this.capture.trim(),
     whileDown: this.whileDown,
+    latency: this.latency.trim(),
   }));
   readonly changed = $derived.by(() => JSON.stringify(this.profile) !== JSON.stringify(this.original));
   readonly problems = $derived(this.checked.problems.filter((problem) => this.#touched.has(problem.field)));
@@ -147,4 +151,12 @@ export class Draft {
   }
 }
 
-const FIELDS: readonly Field[] = ['name', 'server', 'sshCommand', 'subnets', 'excludes', 'capture'];
+const FIELDS: readonly Field[] = [
+  'name',
+  'server',
+  'sshCommand',
+  'subnets',
+  'excludes',
+  'capture',
+  'latency',
+];

@@ -20,7 +20,15 @@ function fields(profile: Profile): Problem[] {
   if (profile.subnets.length === 0) problems.push(at('subnets', 'Say at least one network.'));
   if (/^(user|group|cgroup):$/.test(profile.capture)) problems.push(at('capture', 'Say which one.'));
   if (/:nobody-here$/.test(profile.capture)) problems.push(at('capture', 'There is none of that name.'));
+  problems.push(...latencyProblems(profile.latency));
   return problems;
+}
+
+function latencyProblems(text: string): Problem[] {
+  if (['', 'adaptive', 'unlimited'].includes(text)) return [];
+  if (!/^\d+$/.test(text)) return [at('latency', 'How many bytes?')];
+  if (Number(text) >= 4096) return [];
+  return [{ ...at('latency', 'At least 4096 bytes are needed.'), suggestion: '4096' }];
 }
 
 interface Judgement {

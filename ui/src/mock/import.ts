@@ -26,6 +26,7 @@ function parse(text: string): ImportedProfile {
     excludes: [],
     capture: '',
     whileDown: 'open',
+    latency: '',
     builtIn: false,
   };
   const notes: Note[] = [];
@@ -38,6 +39,9 @@ function parse(text: string): ImportedProfile {
     else if (word === '-e') {
       profile.sshCommand = words.shift() ?? '';
       note('danger', `-e '${profile.sshCommand}'`, 'runs a program on this computer.');
+    } else if (word === '--no-latency-control') {
+      profile.latency = 'unlimited';
+      note('kept', word, 'Nothing keeps the line quick under load.');
     } else if (DROPPED.test(word)) note('dropped', word, 'Ropeway does without.');
     else if (/^\d+\/\d+$/.test(word)) {
       profile.subnets.push(word);

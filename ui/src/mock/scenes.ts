@@ -119,6 +119,7 @@ function scene(sketches: Sketch[], broken: BrokenProfile[], connections: number)
       excludes: [],
       capture: '',
       whileDown: 'open',
+      latency: '',
       builtIn: false,
       ...fields,
     };

@@ -199,6 +199,13 @@ test('the advanced fields have names and say what a choice means', async ({ page
   await expect(whose).toHaveAccessibleDescription(/permission for the whole computer/);
   await page.getByRole('radio', { name: 'Its networks are held' }).check({ force: true });
   await expect(page.getByTestId('editor')).toContainText('Nothing for these networks leaves by another way');
+  const load = page.getByRole('combobox', { name: 'Under load' });
+  await expect(load).toHaveAccessibleDescription(/follows the line/);
+  await load.selectOption('A fixed limit…');
+  const bytes = page.getByRole('textbox', { name: 'Bytes on their way at once' });
+  await expect(bytes).toBeFocused();
+  await bytes.pressSequentially('65536');
+  await expect(bytes, 'what stood there was chosen to be typed over').toHaveValue('65536');
 });
 
 test('the parts of the page have their roles and names', async ({ page }) => {

@@ -107,6 +107,19 @@ const SCREENS: Screen[] = [
       await page.getByTestId('field-while-down').scrollIntoViewIfNeeded();
     },
   },
+  {
+    name: 'latency',
+    query: 'scene=rules',
+    act: async (page) => {
+      await open('farm')(page);
+      await page.getByTestId('edit').click();
+      await page.getByTestId('field-latency').selectOption('fixed');
+      await page.getByTestId('field-latency-bytes').fill('100');
+      await expect(page.getByTestId('problem')).toContainText('At least 4096');
+      await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+      await page.getByTestId('field-latency').scrollIntoViewIfNeeded();
+    },
+  },
   { name: 'list', act: async () => undefined },
   { name: 'overview', act: open('work') },
   { name: 'off', act: open('home') },

@@ -27,6 +27,7 @@ test('a new profile begins without reproaches, and is saved and chosen', async (
     excludes: [],
     capture: '',
     whileDown: 'open',
+    latency: '',
     builtIn: false,
   });
   expect(profileRow('office').getAttribute('aria-current')).toBe('page');
@@ -210,4 +211,40 @@ test('a problem in what is folded away unfolds it when it is saved', async () =>
   await fireEvent.click(byId('save'));
   await waitFor(() => expect((byId('advanced') as HTMLDetailsElement).open).toBe(true));
   await waitFor(() => expect(document.activeElement).toBe(byId('field-capture-name')));
+});
+
+async function chooseLatency(value: string): Promise<void> {
+  await fireEvent.change(byId('field-latency'), { target: { value } });
+}
+
+test('how much may be on its way is a choice, and a number that is checked at its field', async () => {
+  const engine = await open('work');
+  await choose('work');
+  await shortcut('e');
+  expect((byId('field-latency') as HTMLSelectElement).value).toBe('adaptive');
+  expect(maybe('field-latency-bytes')).toBeNull();
+  await chooseLatency('fixed');
+  await waitFor(() => expect(document.activeElement).toBe(byId('field-latency-bytes')));
+  expect((byId('field-latency-bytes') as HTMLInputElement).value).toBe('32768');
+  expect(maybe('problem')).toBeNull();
+
+  // Emptied it is still the choice that was made, and a number is missed.
+  await fill('field-latency-bytes', '');
+  await waitFor(() => expect(byId('problem').dataset.field).toBe('latency'));
+  await fill('field-latency-bytes', '100');
+  await waitFor(() => expect(text('problem')).toContain('At least 4096'));
+  expect((byId('advanced') as HTMLDetailsElement).open).toBe(true);
+  await fireEvent.click(byId('suggestion'));
+  expect((byId('field-latency-bytes') as HTMLInputElement).value).toBe('4096');
+  await waitFor(() => expect(maybe('problem')).toBeNull());
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect(engine.profiles[0]).toMatchObject({ id: 'work', latency: '4096' }));
+
+  await choose('work');
+  await shortcut('e');
+  expect((byId('advanced') as HTMLDetailsElement).open).toBe(true);
+  expect((byId('field-latency') as HTMLSelectElement).value).toBe('fixed');
+  await chooseLatency('unlimited');
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect(engine.profiles[0]).toMatchObject({ id: 'work', latency: 'unlimited' }));
 });

@@ -17,6 +17,7 @@ const WORK: Profile = {
   excludes: [],
   capture: '',
   whileDown: 'open',
+  latency: '',
   builtIn: false,
 };
 

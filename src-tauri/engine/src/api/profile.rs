@@ -43,6 +43,10 @@ pub struct Profile {
     /// What happens to the traffic while the tunnel is down.
     #[serde(default)]
     pub while_down: WhileDown,
+    /// What is done against latency, as typed: empty (or `adaptive`) to follow the link, a number of bytes that may be
+    /// under way, `unlimited`.
+    #[serde(default)]
+    pub latency: String,
     /// "This computer": its networks can be edited, the rest is fixed, and deleting it forgets them.
     #[serde(default)]
     pub built_in: bool,
@@ -82,6 +86,7 @@ pub enum Field {
     Subnets,
     Excludes,
     Capture,
+    Latency,
 }
 
 /// What is wrong at which field.

@@ -10,6 +10,9 @@ pub enum Fate {
     SshCommand,
     /// Whose programs alone: the word in front of the name in a profile.
     Capture(&'static str),
+    /// Bytes that may be under way.
+    BufferSize,
+    NoLatencyControl,
     /// Not in Ropeway yet; the words say what is missing, "Looking for …".
     NotYet(&'static str),
     /// Has no place in a profile; the words say why.
@@ -43,12 +46,10 @@ pub enum Argument {
     Subnet(Word),
 }
 
-use Fate::{Capture, Exclude, Needless, NotYet, Remote, SshCommand};
+use Fate::{BufferSize, Capture, Exclude, Needless, NoLatencyControl, NotYet, Remote, SshCommand};
 
 const AS_SERVICE: &str = "Ropeway stays in the background by itself.";
 const FOR_TESTS: &str = "It is only for sshuttle's own use.";
-const LATENCY: &str =
-    "Keeping the line quick under load is Ropeway's own affair; this setting is not carried over yet.";
 const PRIVILEGES: &str = "Ropeway needs no such set-up.";
 
 const OPTIONS: &[Opt] = &[
@@ -73,8 +74,8 @@ const OPTIONS: &[Opt] = &[
     long_value("namespace", NotYet("Working in another network namespace")),
     long_value("namespace-pid", NotYet("Working in another network namespace")),
     long_value("remote-shell", NotYet("Choosing the server's shell")),
-    long_flag("no-latency-control", Needless(LATENCY)),
-    long_value("latency-buffer-size", Needless(LATENCY)),
+    long_flag("no-latency-control", NoLatencyControl),
+    long_value("latency-buffer-size", BufferSize),
     flag('D', "daemon", Needless(AS_SERVICE)),
     long_flag("syslog", Needless(AS_SERVICE)),
     long_value("pidfile", Needless(AS_SERVICE)),

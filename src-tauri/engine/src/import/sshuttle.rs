@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     api::{ImportedProfile, Note, NoteKind, Profile},
-    profile::Server,
+    profile::{Server, latency},
+    spelling::{Mistake, decimal},
     subnet::{self, Subnet},
 };
 
@@ -175,6 +176,8 @@ impl Draft {
             Fate::Exclude => self.subnet(Side::Direct, value),
             Fate::SshCommand => self.ssh_command(value),
             Fate::Capture(kind) => self.capture(kind, about, value),
+            Fate::BufferSize => self.buffer_size(about, value),
+            Fate::NoLatencyControl => self.no_latency_control(about),
             Fate::NotYet(what) => {
                 self.note(NoteKind::Dropped, about, format!("Not carried over yet. {what}."));
             }
@@ -220,6 +223,37 @@ impl Draft {
         }
         self.profile.capture = format!("{kind}:{}", value.text);
         let text = format!("Only programs of the {kind} {} go through; nothing else does.", value.text);
+        self.note(NoteKind::Kept, about, text);
+    }
+
+    /// To sshuttle, no control is no control, whatever the size of the buffer.
+    fn buffer_size(&mut self, about: String, value: &Word) {
+        if self.profile.latency == latency::UNLIMITED {
+            return self.note(NoteKind::Dropped, about, "Without latency control it means nothing.");
+        }
+        let text = value.text.trim();
+        match latency::parse(text) {
+            _ if decimal(text).is_none() => {
+                self.note(NoteKind::Dropped, about, "It takes a number of bytes.");
+            }
+            Ok(_) => {
+                self.profile.latency = text.into();
+                let text =
+                    "At most so many bytes are under way. Without this, Ropeway follows the link by itself.";
+                self.note(NoteKind::Kept, about, text);
+            }
+            Err(Mistake { message, suggestion: Some(better), .. }) => {
+                self.note(NoteKind::Repaired, about, format!("{message} It was taken as {better}."));
+                self.profile.latency = better;
+            }
+            Err(Mistake { message, .. }) => self.note(NoteKind::Dropped, about, message),
+        }
+    }
+
+    fn no_latency_control(&mut self, about: String) {
+        self.profile.latency = latency::UNLIMITED.into();
+        let text =
+            "Nothing keeps the line quick under load. Ropeway is as fast without this, and keeps it quick.";
         self.note(NoteKind::Kept, about, text);
     }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::profile::file;
+use NoteKind::{Dropped, Kept, Repaired};
 
 /// The only profile in the text.
 fn only(text: &str) -> ImportedProfile {
@@ -44,6 +45,29 @@ fn a_command_line_becomes_a_profile() {
     assert_eq!(imported.checked.problems, []);
     assert_eq!(imported.checked.expansions.len(), 3);
     assert_eq!(preview(text).unwrap().source, "sshuttle command line");
+}
+
+#[test]
+fn what_is_said_of_latency_is_kept() {
+    let kept = |options: &str| {
+        let imported = only(&format!("sshuttle -r host {options} 10.0.0.0/8"));
+        assert_eq!(imported.checked.problems, [], "{options}");
+        (imported.profile.latency, imported.notes.into_iter().map(|note| note.kind).collect::<Vec<_>>())
+    };
+    for (options, latency, notes) in [
+        ("--latency-buffer-size 32768", "32768", &[Kept][..]),
+        ("--latency-buffer-size=1000000", "1000000", &[Kept]),
+        ("--no-latency-control", "unlimited", &[Kept]),
+        ("--no-lat", "unlimited", &[Kept]),
+        ("--no-latency-control --latency-buffer-size 65536", "unlimited", &[Kept, Dropped]),
+        ("--latency-buffer-size 65536 --no-latency-control", "unlimited", &[Kept, Kept]),
+        ("--latency-buffer-size 100", "4096", &[Repaired]),
+        ("--latency-buffer-size 4194304", "unlimited", &[Repaired]),
+        ("--latency-buffer-size 32k", "", &[Dropped]),
+        ("--latency-buffer-size unlimited", "", &[Dropped]),
+    ] {
+        assert_eq!(kept(options), (latency.to_owned(), notes.to_vec()), "{options}");
+    }
 }
 
 #[test]

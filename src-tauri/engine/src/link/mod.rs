@@ -17,7 +17,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use ropeway_mux::{Config, Connection, Event, Micros, Reason, Role, StreamId};
+use ropeway_mux::{Config, Connection, Event, Latency, Micros, Reason, Role, StreamId};
 use tokio::sync::{Notify, watch};
 
 pub use pump::{End, Health};
@@ -74,9 +74,9 @@ impl Slot {
 }
 
 impl Link {
-    pub fn new() -> Self {
-        let state =
-            State { mux: Connection::new(Config::new(Role::Client)), streams: HashMap::new(), ended: false };
+    pub fn new(latency: Latency) -> Self {
+        let config = Config { latency, ..Config::new(Role::Client) };
+        let state = State { mux: Connection::new(config), streams: HashMap::new(), ended: false };
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),

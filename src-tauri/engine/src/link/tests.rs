@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use ropeway_mux::{Config, Connection, Event, Micros, Reason, Role};
+use ropeway_mux::{Config, Connection, Event, Latency, Micros, Reason, Role};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional, duplex},
     task::JoinHandle,
@@ -74,7 +74,7 @@ struct Setting {
 
 fn set_up(noise: &'static [u8]) -> Setting {
     let (ours, theirs) = duplex(1 << 16);
-    let link = Link::new();
+    let link = Link::new(Latency::Adaptive);
     let (from, to) = tokio::io::split(ours);
     let running = link.clone();
     let pump = tokio::spawn(async move { running.run(from, to, noise).await });
@@ -175,7 +175,7 @@ async fn a_stopped_reader_stalls_nobody() {
 #[tokio::test]
 async fn what_is_no_agent_ends_with_the_reason() {
     let (ours, mut theirs) = duplex(1 << 16);
-    let link = Link::new();
+    let link = Link::new(Latency::Adaptive);
     let (from, to) = tokio::io::split(ours);
     let chatter = async {
         // more than any banner, and never the start marker
@@ -194,7 +194,7 @@ async fn what_is_no_agent_ends_with_the_reason() {
 async fn an_upload_does_not_wait_for_answers() {
     const ENOUGH: usize = 200_000;
     let (ours, mut theirs) = duplex(1 << 16);
-    let link = Link::new();
+    let link = Link::new(Latency::Adaptive);
     let (from, to) = tokio::io::split(ours);
     let stream = link.open(target(80));
     let silent = async {
@@ -230,7 +230,7 @@ async fn an_agent_that_says_nothing_is_dead_after_four_beats() {
     let (ours, _theirs) = duplex(1 << 16);
     let (from, to) = tokio::io::split(ours);
     let start = tokio::time::Instant::now();
-    assert!(matches!(Link::new().run(from, to, b"").await, End::NoAnswer));
+    assert!(matches!(Link::new(Latency::Adaptive).run(from, to, b"").await, End::NoAnswer));
     assert_eq!(start.elapsed().as_secs(), 20);
 }
 
@@ -238,7 +238,7 @@ async fn an_agent_that_says_nothing_is_dead_after_four_beats() {
 #[tokio::test(start_paused = true)]
 async fn bytes_that_trickle_in_are_life_though_no_heartbeat_comes_back() {
     let (ours, mut theirs) = duplex(1 << 16);
-    let link = Link::new();
+    let link = Link::new(Latency::Adaptive);
     let (from, to) = tokio::io::split(ours);
     let trickle = async {
         let (mut mux, mut output) = (Connection::new(Config::new(Role::Agent)), BytesMut::new());
@@ -266,7 +266,7 @@ async fn bytes_that_trickle_in_are_life_though_no_heartbeat_comes_back() {
 async fn a_silence_is_told_and_so_is_its_end() {
     let (ours, mut near) = duplex(1 << 16);
     let (mut far, theirs) = duplex(1 << 16);
-    let link = Link::new();
+    let link = Link::new(Latency::Adaptive);
     let (running, (from, to)) = (link.clone(), tokio::io::split(ours));
     tokio::spawn(async move { running.run(from, to, b"").await });
     tokio::spawn(agent(theirs));

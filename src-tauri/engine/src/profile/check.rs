@@ -3,8 +3,9 @@
 use std::{collections::HashMap, env, path::Path};
 
 use ropeway_helper_api::Route;
+use ropeway_mux::Latency;
 
-use super::{Capture, Parsed, Server};
+use super::{Capture, Parsed, Server, latency};
 use crate::{
     api::{Checked, Expansion, Field, Problem, Profile, WhileDown},
     spelling::Mistake,
@@ -23,6 +24,7 @@ pub fn examine(profile: &Profile) -> (Parsed, Checked) {
     let include = subnets(Field::Subnets, &profile.subnets, &mut found);
     let exclude = subnets(Field::Excludes, &profile.excludes, &mut found);
     let capture = capture(&profile.capture, profile.while_down, &mut found);
+    let latency = latency(&profile.latency, &mut found);
     if profile.subnets.is_empty() {
         found.problems.push(problem(
             Field::Subnets,
@@ -33,7 +35,8 @@ pub fn examine(profile: &Profile) -> (Parsed, Checked) {
     repetitions(Field::Subnets, &include, &mut seen, &mut found);
     repetitions(Field::Excludes, &exclude, &mut seen, &mut found);
     let (include, exclude) = (meant(include), meant(exclude));
-    (Parsed { server, ssh_command, include, exclude, capture, while_down: profile.while_down }, found)
+    let while_down = profile.while_down;
+    (Parsed { server, ssh_command, include, exclude, capture, while_down, latency }, found)
 }
 
 /// A network with its place in the list.
@@ -114,6 +117,13 @@ fn capture(text: &str, while_down: WhileDown, found: &mut Checked) -> Capture {
         ));
     }
     capture
+}
+
+fn latency(text: &str, found: &mut Checked) -> Latency {
+    latency::parse(text).unwrap_or_else(|mistake| {
+        found.problems.push(at(Field::Latency, None, mistake));
+        Latency::default()
+    })
 }
 
 fn subnets(field: Field, texts: &[String], found: &mut Checked) -> Vec<Entry> {

@@ -26,8 +26,8 @@ pub use write::write;
 pub const FORMAT: i64 = 1;
 
 /// What this version knows; everything else in a file is kept and not looked at.
-pub const KEYS: [&str; 8] =
-    ["format", "name", "server", "ssh-command", "subnets", "excludes", "capture", "while-down"];
+pub const KEYS: [&str; 9] =
+    ["format", "name", "server", "ssh-command", "subnets", "excludes", "capture", "while-down", "latency"];
 
 /// Why a text is no profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,13 +59,30 @@ pub struct Entry {
     capture: String,
     #[serde(default)]
     while_down: WhileDown,
+    #[serde(default, deserialize_with = "number_or_word")]
+    latency: String,
 }
 
 impl Entry {
     pub fn into_profile(self, id: ProfileId) -> Profile {
-        let Self { name, server, ssh_command, subnets, excludes, capture, while_down } = self;
-        Profile { id, name, server, ssh_command, subnets, excludes, capture, while_down, built_in: false }
+        let Self { name, server, ssh_command, subnets, excludes, capture, while_down, latency } = self;
+        let built_in = false;
+        Profile { id, name, server, ssh_command, subnets, excludes, capture, while_down, latency, built_in }
     }
+}
+
+/// `65536` or `"unlimited"`, as typed.
+fn number_or_word<'de, D: serde::Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a number or a word")]
+    enum Either {
+        Number(i64),
+        Word(String),
+    }
+    Ok(match Either::deserialize(value)? {
+        Either::Number(number) => number.to_string(),
+        Either::Word(word) => word,
+    })
 }
 
 /// Reads a file of one profile.

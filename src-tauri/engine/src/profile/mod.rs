@@ -7,8 +7,11 @@ mod capture;
 mod check;
 pub(crate) mod file;
 mod id;
+pub mod latency;
 mod server;
 mod store;
+
+use ropeway_mux::Latency;
 
 use crate::{
     api::{Checked, Code, Failure, Field, Problem, Profile, WhileDown},
@@ -31,6 +34,7 @@ pub struct Parsed {
     pub exclude: Vec<(String, Subnet)>,
     pub capture: Capture,
     pub while_down: WhileDown,
+    pub latency: Latency,
 }
 
 /// What the profile means, or everything that is wrong with it.
@@ -60,6 +64,7 @@ fn line(profile: &Profile, problem: &Problem) -> String {
         Field::Name => Some(&profile.name),
         Field::Server => Some(&profile.server),
         Field::Capture => Some(&profile.capture),
+        Field::Latency => Some(&profile.latency),
         Field::SshCommand => Some(&profile.ssh_command),
         Field::Subnets => problem.index.and_then(|index| profile.subnets.get(index as usize)),
         Field::Excludes => problem.index.and_then(|index| profile.excludes.get(index as usize)),

@@ -276,7 +276,7 @@ async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Prog
         Err(error) => return Failure::new(Code::Resources, context.subject(), error.to_string()),
     };
     parts.listeners.clone_from(&listeners.all);
-    let link = Link::new();
+    let link = Link::new(context.parsed.latency);
     let (alive, connections) = mpsc::channel(1);
     parts.connections = Some(connections);
     let pump = link.run(&mut channel.output, &mut channel.input, &channel.first);

@@ -76,6 +76,15 @@ fn the_home_folder_is_written_in_full() {
 }
 
 #[test]
+fn a_limit_that_cannot_be_is_a_problem_at_its_field() {
+    let latency = |text: &str| Profile { latency: text.into(), ..work() };
+    assert_eq!(parse(&latency("65536")).unwrap().latency, Latency::Fixed(65_536));
+    assert_eq!(parse(&latency("unlimited")).unwrap().latency, Latency::Unlimited);
+    let problem = only_problem(&latency("100"));
+    assert_eq!((problem.field, problem.suggestion.as_deref()), (Field::Latency, Some("4096")));
+}
+
+#[test]
 fn names_are_short_and_visible() {
     let named = |name: &str| check(&Profile { name: name.into(), ..work() }).problems;
     assert_eq!(named(&"\u{e9}".repeat(64)), []);

@@ -14,6 +14,7 @@ fn work() -> Profile {
         excludes: vec![],
         capture: String::new(),
         while_down: WhileDown::Open,
+        latency: String::new(),
         built_in: false,
     }
 }
@@ -84,6 +85,25 @@ fn an_emptied_value_keeps_its_line() {
 }
 
 #[test]
+fn latency_is_a_number_or_a_word() {
+    for (line, text) in
+        [("latency = 65536", "65536"), ("latency = \"unlimited\"", "unlimited"), ("latency = -1", "-1")]
+    {
+        let file =
+            format!("format = 1\nname = \"Work\"\nserver = \"me@bastion\"\nsubnets = [\"10/8\"]\n{line}\n");
+        let profile = read_work(&file).unwrap();
+        assert_eq!(profile.latency, text);
+        assert_eq!(write("", &profile).unwrap(), file);
+    }
+    let quoted =
+        "format = 1\nname = \"Work\"\nserver = \"me@bastion\"\nsubnets = []\nlatency = \"65536\" # mine\n";
+    assert_eq!(write(quoted, &read_work(quoted).unwrap()).unwrap(), quoted, "as it was written");
+    let text = write(quoted, &Profile { subnets: vec![], ..work() }).unwrap();
+    assert!(text.ends_with("latency = \"\" # mine\n"), "{text}");
+    assert!(read_work("format = 1\nname = \"a\"\nlatency = [1]\n").is_err());
+}
+
+#[test]
 fn mistakes_name_their_line() {
     let refused = |text: &str| read_work(text).unwrap_err().to_string();
     assert!(refused("format = 1\nname = \"a\nserver = 1").starts_with("line 2: "));
@@ -97,11 +117,23 @@ fn mistakes_name_their_line() {
 fn any_profile() -> impl Strategy<Value = Profile> {
     let texts = || prop::collection::vec(any::<String>(), 0..4);
     let while_down = prop::sample::select(vec![WhileDown::Open, WhileDown::Networks, WhileDown::Everything]);
+    let latency = prop_oneof![any::<String>(), any::<i64>().prop_map(|number| number.to_string())];
     let words = (any::<String>(), any::<String>(), any::<String>(), any::<String>());
-    (words, texts(), texts(), while_down).prop_map(
-        |((name, server, ssh_command, capture), subnets, excludes, while_down)| {
-            let id = ProfileId("work".into());
-            Profile { id, name, server, ssh_command, subnets, excludes, capture, while_down, built_in: false }
+    (words, texts(), texts(), while_down, latency).prop_map(
+        |((name, server, ssh_command, capture), subnets, excludes, while_down, latency)| {
+            let (id, built_in) = (ProfileId("work".into()), false);
+            Profile {
+                id,
+                name,
+                server,
+                ssh_command,
+                subnets,
+                excludes,
+                capture,
+                while_down,
+                latency,
+                built_in,
+            }
         },
     )
 }

@@ -19,6 +19,7 @@ pub fn write(old: &str, profile: &Profile) -> Result<String, FileError> {
     set_list(&mut document, "excludes", &profile.excludes);
     set_unless_empty(&mut document, "capture", &profile.capture);
     set_while_down(&mut document, profile.while_down);
+    set_latency(&mut document, &profile.latency);
     Ok(document.to_string())
 }
 
@@ -39,6 +40,7 @@ fn same(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (Value::String(old), Value::String(new)) => old.value() == new.value(),
         (Value::Integer(old), Value::Integer(new)) => old.value() == new.value(),
+        (Value::String(old), Value::Integer(new)) => *old.value() == new.value().to_string(),
         _ => false,
     }
 }
@@ -59,6 +61,14 @@ fn set_while_down(document: &mut DocumentMut, wanted: WhileDown) {
             WhileDown::Everything => "everything",
         };
         set(document, "while-down", name);
+    }
+}
+
+/// A number as one, where that reads back as the same text.
+fn set_latency(document: &mut DocumentMut, text: &str) {
+    match text.parse::<i64>() {
+        Ok(number) if number.to_string() == text => set(document, "latency", number),
+        _ => set_unless_empty(document, "latency", text),
     }
 }
 
