@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -33,6 +34,11 @@ impl Ropeway {
     /// subnets and further options.
     pub fn start(lab: &Lab, server: Option<&str>, args: &[&str]) -> Result<Self> {
         Self::start_on(lab, &lab.client(), server, args)
+    }
+
+    /// The same with another build of the program.
+    pub fn start_program(lab: &Lab, program: &Path, server: Option<&str>, args: &[&str]) -> Result<Self> {
+        Self::spawn(lab, lab.client().command(program)?, server, args)
     }
 
     /// The same by `sudo`, on a computer without a system bus: with a helper of its own, and for everybody.

@@ -59,10 +59,13 @@ struct Current {
     sessions: BTreeMap<SessionId, Kept>,
 }
 
-/// Whether a session keeps networks closed, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a session has, at most: who asked and did not hear the answer may have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kept {
+    /// Nothing yet; it will soon want something.
+    Nothing,
     Rules,
+    /// Networks are kept closed, too.
     Closed,
 }
 
@@ -94,10 +97,19 @@ impl Helper {
         Self { program, current: Mutex::default(), opening: tokio::sync::Mutex::default() }
     }
 
+    /// Opens the line that the session will soon need, so that nobody waits for that then. What is in the way of it is told
+    /// to who needs it.
+    pub async fn prepare(&self, session: SessionId) {
+        if let Err(failure) = self.line_for(session).await {
+            tracing::debug!(detail = failure.detail, "no line to the helper yet");
+        }
+    }
+
     /// Installs or replaces a session's rules. The descriptors are those that the plan promises.
     pub async fn load(&self, session: SessionId, plan: Plan, fds: Vec<OwnedFd>) -> Result<Loaded, Failure> {
         let line = self.line_for(session).await?;
         let watch = Watch { gone: line.gone(), notices: line.notices() };
+        self.note_at_least(&line, session, Kept::Rules);
         match failures::heard(line.ask(Request::Load { session, plan }, fds).await)? {
             Reply::Loaded { overlaps, method } => {
                 tracing::debug!(?method, "rules are loaded");
@@ -129,7 +141,16 @@ impl Helper {
     fn note(&self, line: &Line, session: SessionId, kept: Kept) -> Option<Kept> {
         let mut current = self.current();
         let current = current.as_mut().filter(|current| current.line.is(line))?;
-        Some(current.sessions.insert(session, kept).unwrap_or(Kept::Rules))
+        Some(current.sessions.insert(session, kept).unwrap_or(Kept::Nothing))
+    }
+
+    /// Before it is asked for.
+    fn note_at_least(&self, line: &Line, session: SessionId, kept: Kept) {
+        let mut current = self.current();
+        let current = current.as_mut().filter(|current| current.line.is(line));
+        if let Some(before) = current.and_then(|current| current.sessions.get_mut(&session)) {
+            *before = kept.max(*before);
+        }
     }
 
     /// Whether the helper that runs keeps something closed for the session. One that died has left it closed, too, but
@@ -138,6 +159,10 @@ impl Helper {
         let current = self.current();
         let alive = current.as_ref().filter(|current| current.line.is_alive());
         alive.is_some_and(|current| current.sessions.get(&session) == Some(&Kept::Closed))
+    }
+
+    fn has_nothing(&self, session: SessionId) -> bool {
+        self.current().as_ref().is_some_and(|current| current.sessions.get(&session) == Some(&Kept::Nothing))
     }
 
     /// Removes the session's rules; what it keeps closed stays closed. A helper that is gone has removed them already.
@@ -151,7 +176,7 @@ impl Helper {
 
     /// Removes the session's rules. A helper that is gone has removed them already.
     pub async fn unload(&self, session: SessionId) {
-        if self.take_back(session, Request::Unload { session }).await {
+        if self.has_nothing(session) || self.take_back(session, Request::Unload { session }).await {
             self.let_go(session).await;
         }
     }
@@ -231,11 +256,11 @@ impl Helper {
     async fn line_for(&self, session: SessionId) -> Result<Line, Failure> {
         let _one_at_a_time = self.opening.lock().await;
         if let Some(current) = self.current().as_mut().filter(|current| current.line.is_alive()) {
-            current.sessions.entry(session).or_insert(Kept::Rules);
+            current.sessions.entry(session).or_insert(Kept::Nothing);
             return Ok(current.line.clone());
         }
         let line = self.open().await?;
-        let sessions = BTreeMap::from([(session, Kept::Rules)]);
+        let sessions = BTreeMap::from([(session, Kept::Nothing)]);
         *self.current() = Some(Current { line: line.clone(), sessions });
         Ok(line)
     }

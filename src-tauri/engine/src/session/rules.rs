@@ -4,7 +4,10 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use ropeway_helper_api::Plan;
-use tokio::{sync::mpsc::UnboundedSender, time::sleep};
+use tokio::{
+    sync::{mpsc::UnboundedSender, watch},
+    time::sleep,
+};
 
 use super::{
     backoff,
@@ -15,6 +18,7 @@ use super::{
 use crate::{
     api::{Code, Failure},
     helper::{Change, Loaded, Watch},
+    link::Health,
     sys::cgroup::Cgroup,
 };
 
@@ -30,13 +34,18 @@ pub struct Wanted<'a> {
     pub captured: Option<OwnedFd>,
 }
 
-/// Loads, and mends until it cannot: returns why.
-pub async fn keep(context: &Context, wanted: Wanted<'_>, tell: &UnboundedSender<Progress>) -> Failure {
-    let mut tries = 0;
+/// Loads, and mends until it cannot: returns why. It is up when the agent has answered, too.
+pub async fn keep(
+    context: &Context,
+    wanted: Wanted<'_>,
+    mut agent: watch::Receiver<Health>,
+    tell: &UnboundedSender<Progress>,
+) -> Failure {
+    let (mut tries, mut answered) = (0, false);
     loop {
-        let lost = match load(context, &wanted).await {
+        let lost = match put_up(context, &wanted, (!answered).then_some(&mut agent)).await {
             Ok(Loaded { overlaps, watch }) => {
-                tries = 0;
+                (tries, answered) = (0, true);
                 let conflicts = conflicts(&overlaps, &context.parsed, &context.tools.names);
                 let _ = tell.send(Progress::Up(conflicts));
                 lost(context, watch, tell).await
@@ -65,6 +74,21 @@ pub async fn hold(context: &Context, closed: &Closed, lost: Option<&Cgroup>) {
     context.tools.helper.hold(context.session).await;
 }
 
+/// Rules, then the agent's first word where it is still to come, and only then is less kept closed.
+async fn put_up(
+    context: &Context,
+    wanted: &Wanted<'_>,
+    agent: Option<&mut watch::Receiver<Health>>,
+) -> Result<Loaded, Failure> {
+    let loaded = load(context, wanted).await?;
+    if let Some(agent) = agent {
+        // who waits for it gives up at some time, and us with it
+        let _ = agent.wait_for(|health| health.verified).await;
+    }
+    narrow(context, wanted).await?;
+    Ok(loaded)
+}
+
 async fn load(context: &Context, wanted: &Wanted<'_>) -> Result<Loaded, Failure> {
     let (helper, session) = (&context.tools.helper, context.session);
     let closing = context.closed.as_ref().zip(wanted.direct);
@@ -74,11 +98,17 @@ async fn load(context: &Context, wanted: &Wanted<'_>) -> Result<Loaded, Failure>
     let handles = wanted.direct.map(Cgroup::handle).into_iter();
     let fds =
         handles.chain(wanted.captured.as_ref().map(std::os::fd::AsFd::as_fd)).filter_map(copy).collect();
-    let loaded = helper.load(session, wanted.plan.clone(), fds).await?;
-    if let Some((closed, direct)) = closing.filter(|(closed, _)| closed.up != closed.down) {
-        helper.block(session, closed.up.clone(), copy(direct.handle())).await?;
+    helper.load(session, wanted.plan.clone(), fds).await
+}
+
+/// What is kept closed only while there is no tunnel is opened.
+async fn narrow(context: &Context, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    match context.closed.as_ref().zip(wanted.direct) {
+        Some((closed, direct)) if closed.up != closed.down => {
+            context.tools.helper.block(context.session, closed.up.clone(), copy(direct.handle())).await
+        }
+        _ => Ok(()),
     }
-    Ok(loaded)
 }
 
 /// Until the rules are gone: how they went.

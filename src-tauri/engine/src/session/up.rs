@@ -11,7 +11,7 @@ use std::{
 };
 
 use nix::unistd::getuid;
-use ropeway_helper_api::SessionId;
+use ropeway_helper_api::{Plan, SessionId};
 use tokio::{
     net::TcpListener,
     sync::{
@@ -207,19 +207,51 @@ impl Context {
     }
 }
 
-async fn build_up(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Progress>) -> Failure {
-    match sign_in(context, parts, tell).await {
-        Ok(()) => serve(context, parts, tell).await,
-        Err(failure) => failure,
+/// All that a tunnel needs on this side of the login.
+struct Ready {
+    listeners: Listeners,
+    plan: Plan,
+    /// Whose traffic alone is captured.
+    captured: Option<OwnedFd>,
+}
+
+impl Ready {
+    fn make(
+        context: &Context,
+        cgroup: Option<&Cgroup>,
+        keep: &mut Vec<Arc<TcpListener>>,
+    ) -> Result<Self, Failure> {
+        let listeners = Listeners::bind()
+            .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
+        keep.clone_from(&listeners.all);
+        let plan = context.parsed.plan(listeners.ports.clone(), capture(context), cgroup.is_some());
+        plan.validate()
+            .map_err(|error| Failure::new(Code::ProfileInvalid, context.subject(), error.to_string()))?;
+        Ok(Self { listeners, plan, captured: captured(context)? })
     }
 }
 
-/// Until the agent runs.
+async fn build_up(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Progress>) -> Failure {
+    let tunnel = async {
+        match sign_in(context, parts, tell).await {
+            Ok(ready) => serve(context, parts, ready, tell).await,
+            Err(failure) => failure,
+        }
+    };
+    // the helper takes tens of milliseconds to start, and ssh longer: neither waits for the other
+    let prepare = context.tools.helper.prepare(context.session);
+    tokio::select! {
+        failure = tunnel => failure,
+        () = async { prepare.await; pending().await } => Failure::new(Code::Internal, context.subject(), "no end"),
+    }
+}
+
+/// Until the agent starts.
 async fn sign_in(
     context: &Context,
     parts: &mut Parts,
     tell: &UnboundedSender<Progress>,
-) -> Result<(), Failure> {
+) -> Result<Ready, Failure> {
     let _ = tell.send(Progress::Reached(Stage::SigningIn));
     let cgroup = parts.cgroup.as_ref();
     let folder = cgroup.map(Cgroup::folder);
@@ -230,12 +262,14 @@ async fn sign_in(
         let channel = Channel::local(&context.tools.agents, folder)?;
         parts.adopted.extend(context.adopt(channel.pid(), cgroup));
         parts.channel = Some(channel);
-        return Ok(());
+        return Ready::make(context, cgroup, &mut parts.listeners);
     };
     let (program, socket) =
         (&context.parsed.ssh_command, context.tools.runtime.join(format!("{}.ssh", context.session.0)));
     let login = parts.login.insert(Login::start(program, server, &socket, folder)?);
     parts.adopted.extend(context.adopt(login.pid(), cgroup));
+    // ssh is under way meanwhile
+    let ready = Ready::make(context, cgroup, &mut parts.listeners)?;
     login.signed_in().await?;
     let _ = tell.send(Progress::Reached(Stage::StartingAgent));
     let subject = context.subject();
@@ -254,7 +288,7 @@ async fn sign_in(
         }
         Err(failure) => return Err(failure),
     });
-    Ok(())
+    Ok(ready)
 }
 
 /// A server on this very machine would send everything back to us.
@@ -267,15 +301,15 @@ fn elsewhere(machine: &Machine, server: &str) -> Result<(), Failure> {
 }
 
 /// Carries traffic until something ends.
-async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Progress>) -> Failure {
+async fn serve(
+    context: &Context,
+    parts: &mut Parts,
+    ready: Ready,
+    tell: &UnboundedSender<Progress>,
+) -> Failure {
     let (Some(channel), Some(login)) = (parts.channel.as_mut(), parts.login.as_mut()) else {
         return Failure::new(Code::Internal, context.subject(), "no agent to talk to");
     };
-    let listeners = match Listeners::bind() {
-        Ok(listeners) => listeners,
-        Err(error) => return Failure::new(Code::Resources, context.subject(), error.to_string()),
-    };
-    parts.listeners.clone_from(&listeners.all);
     let link = Link::new(context.parsed.latency);
     let (alive, connections) = mpsc::channel(1);
     parts.connections = Some(connections);
@@ -283,11 +317,11 @@ async fn serve(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Prog
     let ended = tokio::select! {
         end = pump => end,
         failure = login.ended() => return failure,
-        failure = carry(context, &link, parts.cgroup.as_ref(), (listeners, alive), tell) => return failure,
+        failure = carry(context, &link, parts.cgroup.as_ref(), (ready, alive), tell) => return failure,
     };
     match timeout(LOGIN_FOLLOWS, login.ended()).await {
         Ok(failure) if context.parsed.server.is_some() => failure,
-        _ => agent_ended(&ended, context.subject()),
+        _ => agent_ended(&ended, &link, context.subject()),
     }
 }
 
@@ -295,22 +329,10 @@ async fn carry(
     context: &Context,
     link: &Link,
     cgroup: Option<&Cgroup>,
-    (listeners, alive): (Listeners, mpsc::Sender<()>),
+    (Ready { listeners, plan, captured }, alive): (Ready, mpsc::Sender<()>),
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
-    let capture = context.parsed.capture.of(getuid());
-    if timeout(FIRST_WORD, link.health().wait_for(|health| health.verified)).await.is_err() {
-        return Failure::new(Code::Protocol, context.subject(), "the agent says nothing");
-    }
     let _ = tell.send(Progress::Reached(Stage::LoadingRules));
-    let plan = context.parsed.plan(listeners.ports.clone(), capture, cgroup.is_some());
-    if let Err(error) = plan.validate() {
-        return Failure::new(Code::ProfileInvalid, context.subject(), error.to_string());
-    }
-    let captured = match captured(context) {
-        Ok(captured) => captured,
-        Err(failure) => return failure,
-    };
     let wanted = Wanted { plan, direct: cgroup, captured };
     let service = Arc::new(Service {
         destinations: Kernel,
@@ -319,17 +341,31 @@ async fn carry(
         link: link.clone(),
         table: context.tools.table.clone(),
         helper: context.tools.helper.clone(),
-        capture,
+        capture: capture(context),
         ours: context.tools.ours.clone(),
         alive,
         diagnostics: Diagnostics::open().ok(),
         users: Users::default(),
     });
     tokio::select! {
-        failure = rules::keep(context, wanted, tell) => failure,
+        // at once: what is captured before the agent's first word waits in the mux, and leaves with ours
+        failure = rules::keep(context, wanted, link.health(), tell) => failure,
+        failure = mute(context, link) => failure,
         () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = report_health(link, tell) => Failure::new(Code::Internal, context.subject(), "the heartbeat ended"),
     }
+}
+
+/// When the agent has said nothing for too long.
+async fn mute(context: &Context, link: &Link) -> Failure {
+    if timeout(FIRST_WORD, link.health().wait_for(|health| health.verified)).await.is_ok() {
+        pending::<()>().await;
+    }
+    Failure::new(Code::Protocol, context.subject(), "the agent says nothing")
+}
+
+fn capture(context: &Context) -> ropeway_helper_api::Capture {
+    context.parsed.capture.of(getuid())
 }
 
 /// The folder of the cgroup whose programs alone are captured.
@@ -351,8 +387,11 @@ async fn report_health(link: &Link, tell: &UnboundedSender<Progress>) {
     }
 }
 
-fn agent_ended(end: &End, server: String) -> Failure {
+fn agent_ended(end: &End, link: &Link, server: String) -> Failure {
     match end {
+        End::Eof if link.health().borrow().round_trip.is_none() => {
+            Failure::new(Code::AgentEnded, server, "it ended before its first word")
+        }
         End::Eof => Failure::new(Code::AgentEnded, server, "its output ended"),
         End::Pipe(error) => Failure::new(Code::AgentEnded, server, error.to_string()),
         End::Protocol(error) => Failure::new(Code::Protocol, server, error.to_string()),

@@ -21,13 +21,14 @@ use crate::{
     api::{Code, Failure},
     guard,
     profile::Server,
+    sys::appearance::Appearance,
 };
 
 /// How long signing in may take: a server gives up after two minutes too (`LoginGraceTime`), and a person who must
 /// touch a key has looked away by then.
 const SIGNING_IN: Duration = Duration::from_mins(2);
 
-/// How often the master's socket is looked for. It appears when the login is through; ssh has no other sign.
+/// How often the master's socket is looked for where nobody tells of it.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How long the guard may take to end ssh: twice its own patience.
@@ -50,6 +51,8 @@ pub struct Login {
     leash: Option<ChildStdin>,
     words: Words,
     socket: PathBuf,
+    /// Of the socket, which is ssh's one sign that the login is through. None where the system does not tell.
+    appearance: Option<Appearance>,
     server: String,
 }
 
@@ -62,8 +65,10 @@ impl Login {
         cgroup: Option<&Path>,
     ) -> Result<Self, Failure> {
         let _ = std::fs::remove_file(socket);
+        let appearance = Appearance::of(socket).inspect_err(|error| tracing::debug!(%error, "no watch")).ok();
         Self::spawn(&command::master(program, server, socket), socket, server.to_string(), cgroup)
             // what cannot be started is the guard: it tells by itself of a missing ssh
+            .map(|login| Self { appearance, ..login })
             .map_err(|error| Failure::new(Code::Resources, server.to_string(), error.to_string()))
     }
 
@@ -81,15 +86,13 @@ impl Login {
     }
 
     async fn socket_or_end(&mut self) -> Result<(), Failure> {
-        loop {
-            tokio::select! {
-                status = self.child.wait() => {
-                    let code = status.ok().and_then(|status: ExitStatus| status.code());
-                    let words = self.words.all().await;
-                    return Err(why(code, &self.server, &words));
-                }
-                () = sleep(LOOK) => if self.socket.exists() { return Ok(()) },
+        tokio::select! {
+            status = self.child.wait() => {
+                let code = status.ok().and_then(|status: ExitStatus| status.code());
+                let words = self.words.all().await;
+                Err(why(code, &self.server, &words))
             }
+            () = here(self.appearance.as_ref(), &self.socket) => Ok(()),
         }
     }
 
@@ -128,7 +131,19 @@ impl Login {
             .spawn()?;
         let leash = child.stdin.take();
         let words = Words::listen(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
-        Ok(Self { child, leash, words, socket: socket.to_owned(), server })
+        Ok(Self { child, leash, words, socket: socket.to_owned(), appearance: None, server })
+    }
+}
+
+/// Until the socket is there.
+async fn here(appearance: Option<&Appearance>, socket: &Path) {
+    if let Some(appearance) = appearance
+        && appearance.here().await.is_ok()
+    {
+        return;
+    }
+    while !socket.exists() {
+        sleep(LOOK).await;
     }
 }
 

@@ -37,6 +37,25 @@ pub mod redirect {
     }
 }
 
+pub mod appearance {
+    //! A file that another program makes, noticed when it is there.
+
+    use std::{io, path::Path};
+
+    /// Nobody tells.
+    pub struct Appearance(());
+
+    impl Appearance {
+        pub fn of(_: &Path) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub async fn here(&self) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+}
+
 pub mod descriptors {
     //! Descriptors: how many we may have, how much a pipe holds.
 

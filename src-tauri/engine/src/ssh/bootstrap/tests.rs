@@ -84,12 +84,52 @@ fn a_damaged_cache_is_replaced() {
     assert_eq!(rest, "agent speaking\n");
 }
 
+/// And is not kept: the next login would find it and take it for one that was tried.
 #[test]
 fn an_agent_that_does_not_start_is_named() {
     let home = tempfile::tempdir().unwrap();
     let program = b"#!/bin/sh\nexit 3\n";
-    let (answers, _) = run("sh", home.path(), &agents(program), program);
-    assert_eq!(answers.last(), Some(&Answer::Failed(Trouble::Run)));
+    for _ in 0..2 {
+        let (answers, _) = run("sh", home.path(), &agents(program), program);
+        assert!(
+            matches!(answers[..], [Answer::Machine(_), Answer::Send, Answer::Failed(Trouble::Run)]),
+            "{answers:?}"
+        );
+    }
+    assert_eq!(fs::read_dir(home.path().join(".cache/ropeway")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_stored_agent_that_may_not_be_run_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let agents = agents(PROGRAM);
+    run("sh", home.path(), &agents, PROGRAM);
+    let stored = home.path().join(format!(".cache/ropeway/agent-{}", hash(PROGRAM)));
+    fs::set_permissions(&stored, fs::Permissions::from_mode(0o600)).unwrap();
+    let (answers, _) = run("sh", home.path(), &agents, b"");
+    assert!(matches!(answers[..], [Answer::Machine(_), Answer::Failed(Trouble::Run)]), "{answers:?}");
+}
+
+/// An agent that is stored was tried then; to start it twice would make everybody wait.
+#[test]
+fn a_stored_agent_is_started_once() {
+    let home = tempfile::tempdir().unwrap();
+    let program = b"#!/bin/sh\necho \"started $1\" >>\"$HOME/starts\"\n";
+    let agents = agents(program);
+    run("sh", home.path(), &agents, program);
+    run("sh", home.path(), &agents, b"");
+    let starts = fs::read_to_string(home.path().join("starts")).unwrap();
+    assert_eq!(starts, "started --version\nstarted \nstarted \n");
+}
+
+#[test]
+fn the_server_says_what_it_is() {
+    let home = tempfile::tempdir().unwrap();
+    let (answers, _) = run("sh", home.path(), &agents(PROGRAM), PROGRAM);
+    let Answer::Machine(machine) = &answers[0] else { panic!("{answers:?}") };
+    let (boot, namespace) = crate::sys::identity::of_this_process().unwrap_or_default();
+    assert_eq!((&machine.boot, &machine.namespace), (&boot, &namespace));
+    assert_eq!(Some(&machine.platform), agents(PROGRAM).keys().next());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Linux.
 
+pub mod appearance;
 pub mod apps;
 pub mod cgroup;
 pub mod descriptors;
