@@ -34,7 +34,7 @@ impl Agent {
         Ok(Self {
             poll,
             clock: Clock::start(),
-            mux: Connection::new(Config::new(Role::Agent)),
+            mux: Connection::new(Config { hardware_aes: hardware_aes(), ..Config::new(Role::Agent) }),
             pipe,
             targets: Targets::new(registry),
         })
@@ -116,4 +116,14 @@ impl Agent {
             | Event::Control { .. } => {}
         }
     }
+}
+
+/// Whether this computer's processor has instructions for AES: the client chooses the next login's cipher by it.
+fn hardware_aes() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return std::arch::is_x86_feature_detected!("aes");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[allow(unreachable_code, reason = "other processors")]
+    false
 }

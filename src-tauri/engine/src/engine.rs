@@ -12,6 +12,7 @@ use crate::{
     hub::{Hub, Subscription},
     import,
     live::{Feed, Table},
+    memory::Memory,
     profile::{self, Store},
     runtime::Runtime,
     session::{conflicts::Names, up::Tools},
@@ -53,6 +54,7 @@ impl Engine {
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
             names: Names::default(),
+            memory: Arc::new(Memory::new(&setup.state)),
             runtime: runtime.folder().to_owned(),
         };
         let inner = Inner {

@@ -15,6 +15,7 @@ pub mod import;
 mod link;
 mod listen;
 mod live;
+mod memory;
 mod ours;
 pub mod profile;
 mod routes;

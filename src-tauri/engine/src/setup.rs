@@ -18,6 +18,8 @@ pub struct Setup {
     pub profiles: PathBuf,
     /// Sockets of this user's processes; 0700, gone at log-out.
     pub runtime: PathBuf,
+    /// What is remembered from one login to the next.
+    pub state: PathBuf,
     /// The helper program.
     pub helper: PathBuf,
     /// Folder with `ropeway-agent-<os>-<cpu>` files.
@@ -36,6 +38,7 @@ impl Setup {
         let config = absolute("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
         Ok(Self {
             profiles: config.join("ropeway/profiles"),
+            state: absolute("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state")).join("ropeway"),
             runtime: runtime(absolute("XDG_RUNTIME_DIR").as_deref(), geteuid()),
             helper: parts.join("ropeway-helper"),
             agents: parts.join("agents"),

@@ -12,6 +12,7 @@ use crate::{
     helper::Helper,
     hub::Subscription,
     live::Table,
+    memory::Memory,
     session::conflicts::Names,
 };
 
@@ -33,6 +34,7 @@ fn set_up() -> Setting {
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
         names: Names::default(),
+        memory: Arc::new(Memory::new(runtime.path())),
         runtime: runtime.path().to_owned(),
     };
     let (events, _) = hub.subscribe(Interest::default());

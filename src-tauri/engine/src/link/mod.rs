@@ -98,6 +98,11 @@ impl Link {
         Stream::new(self.shared.clone(), id)
     }
 
+    /// Whether the server's processor has AES instructions; None until the agent has said its first word.
+    pub fn peer_has_aes(&self) -> Option<bool> {
+        self.shared.state().mux.peer_has_aes()
+    }
+
     /// Round trips and whether the agent answers.
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.health.subscribe()

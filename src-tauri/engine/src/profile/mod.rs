@@ -20,6 +20,7 @@ use crate::{
 
 pub use capture::Capture;
 pub use server::Server;
+pub(crate) use store::disk;
 pub use store::{BUILT_IN, Store};
 
 /// A profile without mistakes, ready to run.

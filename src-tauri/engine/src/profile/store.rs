@@ -3,7 +3,7 @@
 //! A file that cannot be read is reported and never touched. What is in a file is `file`'s business; whether it
 //! makes sense is `check`'s.
 
-mod disk;
+pub(crate) mod disk;
 
 use std::{
     error::Error,

@@ -5,7 +5,7 @@ use std::{
     future::pending,
     hash::{BuildHasher, RandomState},
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -35,9 +35,10 @@ use crate::{
     link::{End, Health, Link},
     listen::{captured::Service, ports::Listeners},
     live::Table,
+    memory::Memory,
     ours::{Adopted, Ours},
     profile::{Capture, Parsed, Server},
-    ssh::{bootstrap::Machine, channel::Channel, login::Login},
+    ssh::{bootstrap::Machine, channel::Channel, cipher, login::Login},
     sys::{
         cgroup::{self, Cgroup},
         identity,
@@ -79,6 +80,7 @@ pub struct Tools {
     pub ours: Arc<Ours>,
     /// Of the profiles whose sessions may be in the way of another's.
     pub names: Names,
+    pub memory: Arc<Memory>,
     /// 0700; for the masters' sockets.
     pub runtime: PathBuf,
 }
@@ -266,7 +268,8 @@ async fn sign_in(
     };
     let (program, socket) =
         (&context.parsed.ssh_command, context.tools.runtime.join(format!("{}.ssh", context.session.0)));
-    let login = parts.login.insert(Login::start(program, server, &socket, folder)?);
+    let wish = preferred_cipher(context, server, &socket, folder).await;
+    let login = parts.login.insert(Login::start(program, server, &socket, wish.as_deref(), folder)?);
     parts.adopted.extend(context.adopt(login.pid(), cgroup));
     // ssh is under way meanwhile
     let ready = Ready::make(context, cgroup, &mut parts.listeners)?;
@@ -289,6 +292,22 @@ async fn sign_in(
         Err(failure) => return Err(failure),
     });
     Ok(ready)
+}
+
+/// What is known from an earlier login decides, so that only who can gain by it waits for ssh to tell its configuration.
+async fn preferred_cipher(
+    context: &Context,
+    server: &Server,
+    socket: &Path,
+    cgroup: Option<&Path>,
+) -> Option<String> {
+    let both = cipher::hardware_aes() && context.tools.memory.aes(&context.profile, server) == Some(true);
+    if !both {
+        return None;
+    }
+    let option = cipher::option(&context.parsed.ssh_command, server, socket, cgroup).await;
+    tracing::debug!(?option, "both processors have AES");
+    option
 }
 
 /// A server on this very machine would send everything back to us.
@@ -350,18 +369,24 @@ async fn carry(
     tokio::select! {
         // at once: what is captured before the agent's first word waits in the mux, and leaves with ours
         failure = rules::keep(context, wanted, link.health(), tell) => failure,
-        failure = mute(context, link) => failure,
+        failure = first_word(context, link) => failure,
         () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = report_health(link, tell) => Failure::new(Code::Internal, context.subject(), "the heartbeat ended"),
     }
 }
 
-/// When the agent has said nothing for too long.
-async fn mute(context: &Context, link: &Link) -> Failure {
-    if timeout(FIRST_WORD, link.health().wait_for(|health| health.verified)).await.is_ok() {
-        pending::<()>().await;
+/// Learns from it; ends only when it does not come.
+async fn first_word(context: &Context, link: &Link) -> Failure {
+    if timeout(FIRST_WORD, link.health().wait_for(|health| health.verified)).await.is_err() {
+        return Failure::new(Code::Protocol, context.subject(), "the agent says nothing");
     }
-    Failure::new(Code::Protocol, context.subject(), "the agent says nothing")
+    if let (Some(server), Some(aes)) = (context.parsed.server.clone(), link.peer_has_aes()) {
+        let (memory, profile) = (context.tools.memory.clone(), context.profile.clone());
+        // a home on a network may let its files wait
+        let learned = spawn_blocking(move || memory.learn_aes(&profile, &server, aes)).await;
+        tracing::debug!(aes, ?learned, "the server's processor");
+    }
+    pending().await
 }
 
 fn capture(context: &Context) -> ropeway_helper_api::Capture {

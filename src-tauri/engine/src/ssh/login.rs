@@ -62,11 +62,12 @@ impl Login {
         program: &[String],
         server: &Server,
         socket: &Path,
+        wish: Option<&str>,
         cgroup: Option<&Path>,
     ) -> Result<Self, Failure> {
         let _ = std::fs::remove_file(socket);
         let appearance = Appearance::of(socket).inspect_err(|error| tracing::debug!(%error, "no watch")).ok();
-        Self::spawn(&command::master(program, server, socket), socket, server.to_string(), cgroup)
+        Self::spawn(&command::master(program, server, socket, wish), socket, server.to_string(), cgroup)
             // what cannot be started is the guard: it tells by itself of a missing ssh
             .map(|login| Self { appearance, ..login })
             .map_err(|error| Failure::new(Code::Resources, server.to_string(), error.to_string()))

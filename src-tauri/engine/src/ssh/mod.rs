@@ -5,6 +5,7 @@
 
 pub mod bootstrap;
 pub mod channel;
+pub mod cipher;
 pub mod command;
 pub mod environment;
 pub mod failure;

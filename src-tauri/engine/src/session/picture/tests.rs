@@ -1,4 +1,7 @@
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use ropeway_helper_api::{Capture, SessionId};
 
@@ -8,6 +11,7 @@ use crate::{
     api::{Code, Profile, ProfileId, WhileDown},
     helper::Helper,
     live::Table,
+    memory::Memory,
     profile,
     session::{
         closed::Closed,
@@ -28,6 +32,7 @@ fn context(while_down: WhileDown) -> Context {
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
         names: Names::default(),
+        memory: Arc::new(Memory::new(Path::new(""))),
         runtime: PathBuf::new(),
     };
     Context {
