@@ -21,6 +21,9 @@ use crate::{
     sys::descriptors,
 };
 
+/// With fewer a web browser alone can run into the limit.
+const ENOUGH_FILES: u64 = 4096;
+
 /// A running engine; clones are the same one. Must be made and used inside a tokio runtime.
 #[derive(Clone)]
 pub struct Engine {
@@ -41,7 +44,7 @@ struct Inner {
 impl Engine {
     /// Reads the profiles; connects nothing. Never fails because of a bad file: that becomes a `BrokenProfile`.
     pub fn start(setup: Setup) -> Result<Self, Failure> {
-        descriptors::raise_limit();
+        tell_limit(descriptors::raise_limit());
         let runtime = Runtime::make(&setup.runtime).map_err(|error| {
             Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
         })?;
@@ -137,6 +140,16 @@ impl Engine {
         let inner = self.inner.clone();
         let done = spawn_blocking(move || work(&inner)).await;
         done.unwrap_or_else(|panic| Err(Failure::new(Code::Internal, "the profiles", panic.to_string())))
+    }
+}
+
+fn tell_limit(files: Option<u64>) {
+    match files {
+        Some(few) if few < ENOUGH_FILES => tracing::warn!(
+            "only {few} files may be open, and every connection is one; more are allowed by \u{201c}nofile\u{201d} in \
+             /etc/security/limits.conf, or by LimitNOFILE= of a service"
+        ),
+        files => tracing::info!(?files, "may be open; every connection is one"),
     }
 }
 

@@ -26,7 +26,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::sys::{apps, cgroup};
+use crate::sys::{apps, cgroup, descriptors};
 
 /// The first argument of a program of ours that is to be a guard and nothing else.
 const ARGUMENT: &str = "__guard";
@@ -47,6 +47,7 @@ pub fn run_if_asked() {
 /// The command of a guard for `program` (nothing: it only clears the cgroup away), inside `cgroup`.
 pub fn command(cgroup: Option<&Path>, program: &[OsString]) -> io::Result<Command> {
     let mut command = ourselves()?;
+    descriptors::as_before(&mut command);
     command.arg(ARGUMENT).arg(cgroup.unwrap_or(Path::new(""))).args(program).process_group(0);
     Ok(command)
 }

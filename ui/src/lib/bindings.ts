@@ -17,7 +17,7 @@ problems: Array<Problem>, expansions: Array<Expansion>, };
 /**
  * Stable names of failures. Adding one here makes a test fail until `words` has its words.
  */
-export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SERVER-NAME" | "E-SERVER-UNREACHABLE" | "E-SSH" | "E-SSH-MISSING" | "E-SSH-ENDED" | "E-NOEXEC" | "E-AGENT-ENDED" | "E-AGENT" | "E-PROTOCOL" | "E-SAME-MACHINE" | "E-HELPER-BUSY" | "E-HELPER-OLD" | "E-HELPER-MISSING" | "E-NOT-GRANTED" | "E-DENIED" | "E-HELPER-SETUP" | "E-FW-GONE" | "E-HOSTS" | "E-UNSUPPORTED" | "E-HELPER-GONE" | "E-FIREWALL" | "E-CANNOT-HOLD" | "E-RESOURCES" | "E-PROFILE-MISSING" | "E-PROFILE-INVALID" | "E-PROFILE-FILE" | "E-PROFILE-SAVE" | "E-IMPORT" | "E-INTERNAL";
+export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SERVER-NAME" | "E-SERVER-UNREACHABLE" | "E-SSH" | "E-SSH-MISSING" | "E-SSH-ENDED" | "E-NOEXEC" | "E-AGENT-ENDED" | "E-AGENT" | "E-PROTOCOL" | "E-SAME-MACHINE" | "E-HELPER-BUSY" | "E-HELPER-OLD" | "E-HELPER-MISSING" | "E-NOT-GRANTED" | "E-DENIED" | "E-HELPER-SETUP" | "E-FW-GONE" | "E-HOSTS" | "E-UNSUPPORTED" | "E-HELPER-GONE" | "E-FIREWALL" | "E-CANNOT-HOLD" | "E-RESOURCES" | "E-TOO-MANY-OPEN" | "E-PROFILE-MISSING" | "E-PROFILE-INVALID" | "E-PROFILE-FILE" | "E-PROFILE-SAVE" | "E-IMPORT" | "E-INTERNAL";
 
 /**
  * What a face asks. Each is answered by one [`Reply`] or a [`Failure`].

@@ -4,23 +4,25 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
 };
 
 use ropeway_lab::{
-    Family, Lab,
-    harness::{Ropeway, bin, folder_of_programs, lab_or_skip, wait_until},
+    Family,
+    harness::{Ropeway, lab_or_skip, wait_until},
     ports,
 };
 
-use crate::{PRIVATE, SOON, assert_nothing_stays, login::assert_ends};
+use crate::{
+    PRIVATE, SOON, assert_nothing_stays,
+    login::assert_ends,
+    other::{put_agent_on_server, with_agent},
+};
 
 #[test]
 fn what_is_opened_before_the_agents_first_word_is_answered_after_it() {
     let Some(lab) = lab_or_skip("early") else { return };
     let home = lab.server().home_of_lab_user();
-    copy(&the_agent(), &home.join("agent"));
+    put_agent_on_server(&lab);
     let program = with_agent(&lab, "until test -e $HOME/go; do sleep 0.05; done; exec $HOME/agent");
     let ropeway = Ropeway::start_program(&lab, &program, Some("server"), PRIVATE).expect("it starts");
     let loaded = || lab.client().nft_tables().expect("nft runs").contains(&"inet ropeway".to_owned());
@@ -48,26 +50,4 @@ fn rules_go_away_with_an_agent_that_never_spoke() {
     let ropeway = Ropeway::start_program(&lab, &program, Some("server"), PRIVATE).expect("it starts");
     assert_ends(ropeway, "E-AGENT-ENDED");
     assert_nothing_stays(&lab);
-}
-
-/// A copy of ropeway on the client that sends another agent: a script that does as if it could start.
-fn with_agent(lab: &Lab, script: &str) -> PathBuf {
-    let folder = lab.client().home().join("other");
-    fs::create_dir_all(folder.join("agents")).expect("a home");
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    copy(&bin("ropeway").expect("it is built"), &folder.join("ropeway"));
-    let agent = folder.join("agents").join(the_agent().file_name().expect("a file"));
-    fs::write(agent, format!("#!/bin/sh\ntest \"$1\" = --version && exit\n{script}\n")).expect("a home");
-    folder.join("ropeway")
-}
-
-fn the_agent() -> PathBuf {
-    let folder = folder_of_programs().expect("there is one").join("agents");
-    let name = format!("ropeway-agent-{}-{}", std::env::consts::OS, std::env::consts::ARCH);
-    folder.join(name)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).expect("it is ours");
 }

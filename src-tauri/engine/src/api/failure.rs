@@ -90,6 +90,9 @@ pub enum Code {
     /// No port, no descriptors, no memory on this computer.
     #[serde(rename = "E-RESOURCES")]
     Resources,
+    /// No descriptors for more connections, here or on the server; those that are there go on.
+    #[serde(rename = "E-TOO-MANY-OPEN")]
+    TooManyOpen,
     #[serde(rename = "E-PROFILE-MISSING")]
     ProfileMissing,
     /// The profile cannot be used as it stands.
@@ -136,6 +139,7 @@ impl Code {
         Self::Firewall,
         Self::CannotHold,
         Self::Resources,
+        Self::TooManyOpen,
         Self::ProfileMissing,
         Self::ProfileInvalid,
         Self::ProfileFile,

@@ -11,7 +11,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{destination::OriginalDestination, relay};
+use super::{destination::OriginalDestination, relay, shortage::Shortages};
 use crate::{
     api::{ConnectionState, ProfileId},
     helper::Helper,
@@ -39,6 +39,7 @@ pub struct Service<D> {
     pub ours: Arc<Ours>,
     pub diagnostics: Option<Diagnostics>,
     pub users: Users,
+    pub shortages: Shortages,
     /// Held by the service and so by every connection: when all are closed, the receiver is told.
     #[expect(dead_code, reason = "only its end is of interest")]
     pub alive: mpsc::Sender<()>,
@@ -75,7 +76,10 @@ impl<D: OriginalDestination> Service<D> {
                     let service = self.clone();
                     connections.spawn(async move { service.serve(client, from).await });
                 }
-                Err(_) => sleep(AFTER_EXHAUSTION).await,
+                Err(error) => {
+                    self.shortages.here(&error);
+                    sleep(AFTER_EXHAUSTION).await;
+                }
             }
         }
     }
@@ -126,7 +130,9 @@ impl<D: OriginalDestination> Service<D> {
     async fn tunnel(&self, client: TcpStream, target: SocketAddr, rule: String, owner: Option<Owner>) {
         let row = self.table.open(self.opened(target, rule, owner, ConnectionState::Opening), live::now());
         let stream = self.link.open(target);
-        relay::through(client, stream, row).await;
+        if relay::through(client, stream, row).await {
+            self.shortages.there();
+        }
     }
 
     async fn direct(&self, client: TcpStream, target: SocketAddr, owner: Option<Owner>) {

@@ -5,3 +5,4 @@ pub mod captured;
 pub mod destination;
 pub mod ports;
 mod relay;
+pub mod shortage;

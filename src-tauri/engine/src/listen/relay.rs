@@ -30,13 +30,15 @@ fn close(client: &TcpStream) {
     let _ = SockRef::from(client).set_linger(None);
 }
 
-/// Through the tunnel. Cuts the client when the target refused it or when the stream was cut.
-pub async fn through(mut client: TcpStream, stream: Stream, row: Row) {
+/// Through the tunnel. Cuts the client when the target refused it or when the stream was cut. Says whether it was because
+/// the far side has nothing left to make connections with.
+pub async fn through(mut client: TcpStream, stream: Stream, row: Row) -> bool {
     cut(&client);
     let end = tokio::select! {
         end = carry(&mut client, &stream, &row) => end,
         () = row.close_asked() => Err(Cut::Asked),
     };
+    let exhausted = matches!(end, Err(Cut::Refused(Reason::Exhausted)));
     row.set(match &end {
         Ok(()) => ConnectionState::Closed,
         Err(_) if stream.link_ended() => ConnectionState::Lost,
@@ -46,6 +48,7 @@ pub async fn through(mut client: TcpStream, stream: Stream, row: Row) {
         Ok(()) => close(&client),
         Err(_) => stream.reset(Reason::Reset),
     }
+    exhausted
 }
 
 /// Around the tunnel, for what is ours.

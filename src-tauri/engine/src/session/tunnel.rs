@@ -216,6 +216,7 @@ impl Task {
                 let failure = Failure::new(Code::FirewallGone, "this computer", "");
                 self.note = Some((failure, Instant::now() + NOTE));
             }
+            Progress::Note(failure) => self.note = Some((failure, Instant::now() + NOTE)),
             Progress::Health(health) => self.health = health,
         }
     }

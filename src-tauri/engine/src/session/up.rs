@@ -16,7 +16,7 @@ use tokio::{
     net::TcpListener,
     sync::{
         Notify,
-        mpsc::{self, UnboundedSender},
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
     },
     task::spawn_blocking,
     time::timeout,
@@ -33,7 +33,7 @@ use crate::{
     api::{Code, Conflict, Failure, ProfileId},
     helper::Helper,
     link::{End, Health, Link},
-    listen::{captured::Service, ports::Listeners},
+    listen::{captured::Service, ports::Listeners, shortage::Shortages},
     live::Table,
     memory::Memory,
     ours::{Adopted, Ours},
@@ -95,6 +95,8 @@ pub enum Progress {
     RulesLost(Failure),
     /// Another program took the rules away, and they are back.
     Mended,
+    /// Something that does not go well, and ends nothing.
+    Note(Failure),
     Health(Health),
 }
 
@@ -352,6 +354,7 @@ async fn carry(
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let _ = tell.send(Progress::Reached(Stage::LoadingRules));
+    let (short, shortages) = mpsc::unbounded_channel();
     let wanted = Wanted { plan, direct: cgroup, captured };
     let service = Arc::new(Service {
         destinations: Kernel,
@@ -365,12 +368,14 @@ async fn carry(
         alive,
         diagnostics: Diagnostics::open().ok(),
         users: Users::default(),
+        shortages: Shortages::new(context.subject(), short),
     });
     tokio::select! {
         // at once: what is captured before the agent's first word waits in the mux, and leaves with ours
         failure = rules::keep(context, wanted, link.health(), tell) => failure,
         failure = first_word(context, link) => failure,
         () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
+        () = report_shortages(shortages, tell) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = report_health(link, tell) => Failure::new(Code::Internal, context.subject(), "the heartbeat ended"),
     }
 }
@@ -400,6 +405,12 @@ fn captured(context: &Context) -> Result<Option<OwnedFd>, Failure> {
         let detail = format!("cgroup:{}: {error}", path.display());
         Failure::new(Code::ProfileInvalid, &context.name, detail)
     })
+}
+
+async fn report_shortages(mut shortages: UnboundedReceiver<Failure>, tell: &UnboundedSender<Progress>) {
+    while let Some(failure) = shortages.recv().await {
+        let _ = tell.send(Progress::Note(failure));
+    }
 }
 
 async fn report_health(link: &Link, tell: &UnboundedSender<Progress>) {

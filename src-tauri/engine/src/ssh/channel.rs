@@ -92,6 +92,7 @@ impl Channel {
         let (name, rest) = args.split_first().ok_or(io::ErrorKind::NotFound)?;
         let mut command = StdCommand::new(name);
         command.args(rest).env_clear().envs(environment::cleaned(std::env::vars_os()));
+        descriptors::as_before(&mut command);
         if let Some(folder) = cgroup {
             guard::enter(&mut command, folder)?;
         }

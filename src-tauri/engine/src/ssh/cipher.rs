@@ -13,7 +13,7 @@ use std::{
 use tokio::{process::Command, time::timeout};
 
 use super::{command, environment};
-use crate::{guard, profile::Server};
+use crate::{guard, profile::Server, sys::descriptors};
 
 /// What is put before all others.
 const FIRST: [&str; 2] = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com"];
@@ -70,6 +70,7 @@ async fn configuration(args: Vec<OsString>, cgroup: Option<&Path>) -> io::Result
     let (name, rest) = args.split_first().ok_or(io::ErrorKind::NotFound)?;
     let mut command = StdCommand::new(name);
     command.args(rest).env_clear().envs(environment::cleaned(std::env::vars_os()));
+    descriptors::as_before(&mut command);
     if let Some(folder) = cgroup {
         // a `Match exec` may ask the network, as it may at the login
         guard::enter(&mut command, folder)?;

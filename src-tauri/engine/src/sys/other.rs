@@ -59,15 +59,40 @@ pub mod appearance {
 pub mod descriptors {
     //! Descriptors: how many we may have, how much a pipe holds.
 
-    use std::os::fd::AsFd;
+    use std::{os::fd::AsFd, os::unix::process::CommandExt, process::Command, sync::OnceLock};
 
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
-    /// Raises the soft limit to the hard one.
-    pub fn raise_limit() {
-        if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    /// macOS refuses more than its `OPEN_MAX`, whatever the hard limit says (setrlimit(2)).
+    const MOST: rlim_t = 10_240;
+
+    /// The soft limit that we were started with.
+    static BEFORE: OnceLock<rlim_t> = OnceLock::new();
+
+    /// Raises the soft limit as far as it goes, and says which that is.
+    pub fn raise_limit() -> Option<u64> {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+        BEFORE.get_or_init(|| soft);
+        if soft < hard.min(MOST) {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(MOST), hard);
         }
+        limit()
+    }
+
+    /// How many files we may have open.
+    pub fn limit() -> Option<u64> {
+        getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft)
+    }
+
+    /// Gives a child the soft limit that we were started with: programs that use `select` break above 1024.
+    pub fn as_before(command: &mut Command) {
+        let Some(&before) = BEFORE.get() else { return };
+        let restore = move || {
+            let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+            Ok(setrlimit(Resource::RLIMIT_NOFILE, before.min(hard), hard)?)
+        };
+        // SAFETY: between fork and exec this only makes two system calls
+        unsafe { command.pre_exec(restore) };
     }
 
     /// A pipe grows by itself here.

@@ -163,6 +163,11 @@ pub fn of(code: Code) -> Words {
             "Memory, ports, open files or disk space have run out. Close some programs or free some space, then connect \
              again.",
         ),
+        Code::TooManyOpen => words(
+            "Too many connections for {}.",
+            "Every connection is an open file, and no more of them are allowed. New connections wait or end at once until \
+             others have ended; the details say how to allow more.",
+        ),
         Code::ProfileMissing => words(
             "There is no profile {} any more.",
             "It was deleted, or its file was moved. Choose another profile, or make this one again.",

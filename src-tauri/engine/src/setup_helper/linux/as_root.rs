@@ -23,6 +23,7 @@ use crate::{
     api::{Code, Failure},
     setup_helper::SUBJECT,
     ssh::environment,
+    sys::descriptors,
 };
 
 const INSTALL: &str = include_str!("../install.sh");
@@ -95,6 +96,7 @@ fn command(script: &str, arguments: &[&str]) -> Command {
     };
     command.args(["-c", script, "ropeway-setup"]).args(arguments);
     command.env_clear().envs(environment::cleaned(std::env::vars_os()));
+    descriptors::as_before(command.as_std_mut());
     // it says who asked pkexec, and this engine may have been started by one
     command.env_remove("PKEXEC_UID");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
