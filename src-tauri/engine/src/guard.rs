@@ -7,9 +7,9 @@
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Read},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio, exit},
+    process::{Command, Stdio, exit},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -19,9 +19,10 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     sys::{
         signal::{SigHandler, Signal, kill, signal},
-        wait::{WaitPidFlag, waitpid},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
 };
@@ -70,21 +71,42 @@ fn watch(cgroup: Option<&Path>, program: &[OsString]) -> i32 {
         return 0;
     };
     match start(cgroup, name, args) {
-        Ok(child) => accompany(child, cgroup),
+        Ok(pid) => accompany(pid, cgroup),
         Err(error) => {
-            eprintln!("{}: {error}", name.to_string_lossy());
             clear(cgroup);
-            127
+            not_started(name, &error)
         }
     }
 }
 
-fn start(cgroup: Option<&Path>, name: &OsStr, args: &[OsString]) -> io::Result<Child> {
+fn not_started(name: &OsStr, error: &io::Error) -> i32 {
+    eprintln!("{}: {error}", name.to_string_lossy());
+    127
+}
+
+/// In the cgroup, if there is one. To be called while the guard has one thread.
+fn start(cgroup: Option<&Path>, name: &OsStr, args: &[OsString]) -> io::Result<Pid> {
+    let Some(folder) = cgroup else { return spawn(program(name, args)) };
+    // SAFETY: there is no other thread yet
+    match unsafe { cgroup::fork_into(folder) } {
+        Ok(Some(pid)) => Ok(pid),
+        Ok(None) => exit(not_started(name, &program(name, args).exec())),
+        // a kernel before 5.7, or one that we may not ask
+        Err(_) => {
+            let mut command = program(name, args);
+            enter(&mut command, folder)?;
+            spawn(command)
+        }
+    }
+}
+
+fn spawn(mut command: Command) -> io::Result<Pid> {
+    command.spawn().map(|child| Pid::from_raw(child.id() as i32))
+}
+
+fn program(name: &OsStr, args: &[OsString]) -> Command {
     let mut command = Command::new(name);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
-    if let Some(folder) = cgroup {
-        enter(&mut command, folder)?;
-    }
     die_with_parent(&mut command);
     // SAFETY: between fork and exec this only makes system calls that are safe there
     unsafe {
@@ -93,7 +115,7 @@ fn start(cgroup: Option<&Path>, name: &OsStr, args: &[OsString]) -> io::Result<C
             Ok(())
         });
     }
-    command.spawn()
+    command
 }
 
 /// A guard that is asked to go would leave ssh behind: it goes when the engine does.
@@ -105,8 +127,7 @@ fn stay(handler: SigHandler) {
 }
 
 /// Until the program or the engine ends, whichever is first.
-fn accompany(mut child: Child, cgroup: Option<&Path>) -> i32 {
-    let pid = Pid::from_raw(child.id() as i32);
+fn accompany(pid: Pid, cgroup: Option<&Path>) -> i32 {
     let folder = cgroup.map(Path::to_owned);
     let ended = Arc::new(AtomicBool::new(false));
     let has_ended = ended.clone();
@@ -122,14 +143,22 @@ fn accompany(mut child: Child, cgroup: Option<&Path>) -> i32 {
         clear(folder.as_deref());
         exit(1);
     });
-    let status = child.wait();
+    let code = end_of(pid);
     ended.store(true, SeqCst);
     clear(cgroup);
-    status.map_or(1, code)
+    code
 }
 
-fn code(status: ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+/// As a shell would say it.
+fn end_of(pid: Pid) -> i32 {
+    loop {
+        match waitpid(pid, None) {
+            Ok(WaitStatus::Exited(_, code)) => return code,
+            Ok(WaitStatus::Signaled(_, signal, _)) => return 128 + signal as i32,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return 1,
+        }
+    }
 }
 
 fn wait_for_the_engine() {

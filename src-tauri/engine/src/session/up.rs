@@ -278,9 +278,8 @@ async fn sign_in(
     login.signed_in().await?;
     let _ = tell.send(Progress::Reached(Stage::StartingAgent));
     let subject = context.subject();
-    let start = Channel::remote(program, &subject, &socket, &context.tools.agents, folder, |it| {
-        elsewhere(it, &subject)
-    });
+    let start =
+        Channel::remote(program, &subject, &socket, &context.tools.agents, |it| elsewhere(it, &subject));
     let started = tokio::select! {
         started = start => started,
         failure = login.ended() => return Err(failure),

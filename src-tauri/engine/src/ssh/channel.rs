@@ -65,13 +65,13 @@ impl Channel {
         server: &str,
         socket: &Path,
         agents: &Agents,
-        cgroup: Option<&Path>,
         check: impl Fn(&Machine) -> Result<(), Failure>,
     ) -> Result<Self, Failure> {
         let table: BTreeMap<_, _> =
             agents.all().iter().map(|(name, found)| (name.clone(), found.agent())).collect();
         let args = command::channel(program, socket, &bootstrap::command(&table));
-        let (channel, errors) = Self::spawn(&args, cgroup).map_err(|error| not_started(&error, server))?;
+        // not in the tunnel's cgroup: it makes no connection, and ends with the master's socket
+        let (channel, errors) = Self::spawn(&args, None).map_err(|error| not_started(&error, server))?;
         Talk { channel, errors, server, reader: Reader::default(), machine: Machine::default() }
             .through(agents, check)
             .await

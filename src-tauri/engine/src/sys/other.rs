@@ -109,6 +109,8 @@ pub mod cgroup {
         path::{Path, PathBuf},
     };
 
+    use nix::unistd::Pid;
+
     /// Makes none.
     #[derive(Debug, Default)]
     pub struct Cgroups(());
@@ -141,6 +143,13 @@ pub mod cgroup {
     }
 
     pub fn join(_: &File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// # Safety
+    ///
+    /// None is needed: it does nothing.
+    pub unsafe fn fork_into(_: &Path) -> io::Result<Option<Pid>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::fs::OpenOptionsExt,
     },
     path::{Path, PathBuf},
@@ -24,6 +24,9 @@ use nix::{
 
 /// How long killed processes may take to leave the folder: the kernel needs milliseconds, a busy machine more.
 const EMPTYING: Duration = Duration::from_secs(1);
+
+/// Of clone3(2); libc's is a number too small to hold it.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// Makes folders for tunnels inside one of this process, the family's: the rules let the family pass, so that a
 /// tunnel which only signs in is let pass by the rules of those that are up.
@@ -109,6 +112,27 @@ impl Drop for Family {
 /// For a child between `fork` and `exec`: moves the calling process into the cgroup whose `cgroup.procs` is open.
 pub fn join(procs: &File) -> io::Result<()> {
     (&*procs).write_all(b"0")
+}
+
+/// Forks a child that is born in the cgroup; None in the child. To move a process there the kernel stops all forks of
+/// the machine, for which it waits 10 ms and more; a birth stops nobody.
+///
+/// # Safety
+///
+/// The calling process must have one thread: in the child there is no other that could let go of a lock.
+pub unsafe fn fork_into(folder: &Path) -> io::Result<Option<Pid>> {
+    let folder = open_folder(folder)?;
+    // SAFETY: all its fields are numbers, and zero means "nothing special" for each
+    let mut how: libc::clone_args = unsafe { std::mem::zeroed() };
+    how.flags = CLONE_INTO_CGROUP;
+    how.exit_signal = libc::SIGCHLD as u64;
+    how.cgroup = folder.as_raw_fd() as u64;
+    // SAFETY: the arguments are of that size and live on; without CLONE_VM this is a fork like any other
+    match unsafe { libc::syscall(libc::SYS_clone3, &raw mut how, size_of_val(&how)) } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        pid => Ok(Some(Pid::from_raw(pid as i32))),
+    }
 }
 
 /// The file that [`join`] writes to.
