@@ -148,7 +148,7 @@ impl Lab {
     }
 
     /// For `ssh -F` on the client. Its hosts: server, server-root, server-v6, server-by-name, server-via-jump,
-    /// server-via-nc, private-via-two (two jumps), noisy-server, jump, same-machine; and those that must fail: wrong-key, changed-host-key,
+    /// server-via-nc, server-over-link (see [`crate::link`]), private-via-two (two jumps), noisy-server, jump, same-machine; and those that must fail: wrong-key, changed-host-key,
     /// unknown-host-key, and any name that it does not have.
     pub fn ssh_config(&self) -> PathBuf {
         Folder::of(self.name()).ssh_config()

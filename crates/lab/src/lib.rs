@@ -18,6 +18,7 @@
 mod accounts;
 mod cgroups;
 mod change;
+mod congestion;
 mod enter;
 mod files;
 mod host;
@@ -29,6 +30,7 @@ mod system_bus;
 
 pub mod bench;
 pub mod harness;
+pub mod link;
 pub mod serve;
 pub mod stream;
 pub mod system;

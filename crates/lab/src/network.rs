@@ -220,6 +220,8 @@ fn uplink(place: Place) -> String {
 /// Kernel settings of a fresh namespace. Addresses are usable at once, errors are told as often as they happen, and
 /// all labs behave alike whatever the machine's own defaults are.
 pub const SYSCTLS: &[(&str, &str)] = &[
+    // a connection knows nothing of those before it: each measurement starts alike
+    ("ipv4/tcp_no_metrics_save", "1"),
     ("ipv6/conf/all/disable_ipv6", "0"),
     ("ipv6/conf/default/disable_ipv6", "0"),
     ("ipv6/conf/lo/disable_ipv6", "0"),

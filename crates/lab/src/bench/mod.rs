@@ -1,6 +1,16 @@
-//! How fast it is, beside plain ssh in the same run: what `make bench` measures and writes down.
+//! How fast it is, beside other tunnels and plain ssh in the same run: what `make bench` measures and writes down.
 //!
-//! [`measure`] runs the programs, [`report`] makes the page; no test lives here, and no speed is asserted anywhere.
+//! [`stage`] is the lab with what is measured against, [`tunnel`] are the tunnels, [`load`] is what is done through
+//! them, [`parts`] are the measurements, [`record`] keeps the numbers, [`page`] makes the page. No speed is asserted
+//! anywhere: tests do not live here.
 
-pub mod measure;
-pub mod report;
+pub mod limits;
+pub mod load;
+pub mod page;
+pub mod parts;
+pub mod record;
+pub mod stage;
+pub mod stats;
+pub mod target;
+pub mod tunnel;
+pub mod usage;

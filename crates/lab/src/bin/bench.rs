@@ -1,9 +1,22 @@
-//! `ropeway-bench PAGE`: measures and writes the page. Called by `make bench`.
+//! `ropeway-bench [--quick] PAGE [PART…]`: measures, keeps the numbers, and writes the page. Called by `make bench`.
 
-use std::{env, fs, process::ExitCode};
+use std::{env, fs, path::Path, process::ExitCode, time::Instant};
 
-use anyhow::{Context, Result};
-use ropeway_lab::bench::{measure, report};
+use anyhow::{Context, Result, bail};
+use ropeway_lab::bench::{
+    limits,
+    load::hold,
+    page::{self, machine},
+    parts::{self, Pace, Part},
+    record::{Record, Run},
+    stage::{self, Stage},
+    target, tunnel, usage,
+};
+
+const USAGE: &str = "\
+Usage: ropeway-bench [--quick] PAGE [PART...]
+Measures the parts (all, when none is named) and writes PAGE from these and from what was measured before.
+`--quick` spends a few seconds on each and takes no medians. Without a part but with `--page` nothing is measured.";
 
 fn main() -> ExitCode {
     match run() {
@@ -16,8 +29,47 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let path = env::args().nth(1).context("usage: ropeway-bench PAGE")?;
-    let page = report::page(&measure::all()?);
-    print!("{page}");
-    fs::write(&path, page).with_context(|| path.clone())
+    let args: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words[..] {
+        ["__target"] => target::serve(),
+        ["__redirect", listen, socks] => tunnel::redirect::serve(listen, socks),
+        ["__hold", count] => hold::hold(count.parse()?),
+        ["--page", page] => write(Path::new(page), &Record::load(&stage::folder()?.join("record.json"))?),
+        ["--quick", page, ref names @ ..] => bench(page, names, Pace { quick: true }),
+        [page, ref names @ ..] if !page.starts_with('-') => bench(page, names, Pace { quick: false }),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+fn bench(page: &str, names: &[&str], pace: Pace) -> Result<()> {
+    let parts: Vec<&Part> = match names {
+        [] => parts::ALL.iter().collect(),
+        names => names.iter().map(|name| parts::named(name)).collect::<Result<_>>()?,
+    };
+    limits::be_usual()?;
+    let file = stage::folder()?.join("record.json");
+    let mut record = Record::load(&file)?;
+    let mut stage = Stage::up()?;
+    for (name, measure) in parts {
+        println!("{name}");
+        let began = (Instant::now(), usage::machine());
+        record.forget(name);
+        if let Err(error) = measure(&mut stage, &mut record, pace) {
+            println!("  {name}: FAILED: {error:#}");
+            record.failures.insert((*name).to_owned(), format!("{error:#}"));
+        }
+        let seconds = began.0.elapsed().as_secs_f64();
+        record.runs.insert(
+            (*name).to_owned(),
+            Run { commit: machine::commit(), quick: pace.quick, seconds, foreign: 0.0 },
+        );
+        println!("  {seconds:.0} s");
+        record.save(&file)?;
+    }
+    write(Path::new(page), &record)
+}
+
+fn write(file: &Path, record: &Record) -> Result<()> {
+    fs::write(file, page::page(record)).with_context(|| file.display().to_string())
 }

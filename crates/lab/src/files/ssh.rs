@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::Folder;
 use crate::{
     accounts::Account,
-    needs,
+    link, needs,
     network::{Family, Place, SERVER_NAME, ports, server_behind_jump},
 };
 
@@ -82,6 +82,7 @@ fn ssh_config(folder: &Folder) -> String {
     let (server, server6) = (Place::Server.address(Family::V4), Place::Server.address(Family::V6));
     let (jump, client) = (Place::Jump.address(Family::V4), Place::Client.address(Family::V4));
     let (behind, private) = (server_behind_jump(), Place::Private.address(Family::V4));
+    let over_link = link::ENDS[1];
     let (user, stranger) = (folder.key("user"), folder.key("stranger"));
     let (user, stranger) = (user.display(), stranger.display());
     let known = folder.0.join("known_hosts");
@@ -100,6 +101,7 @@ fn ssh_config(folder: &Folder) -> String {
          Host server-behind-jump\n  HostName {behind}\n\
          Host server-via-jump\n  HostName {behind}\n  ProxyJump jump\n\
          Host server-via-nc\n  ProxyCommand nc %h %p\n\
+         Host server-over-link\n  HostName {over_link}\n\
          Host private-via-two\n  HostName {private}\n  HostKeyAlias private\n\
          \x20 ProxyJump jump,server-behind-jump\n\
          Host server server-* wrong-key noisy-server changed-host-key unknown-host-key\n\

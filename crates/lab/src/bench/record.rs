@@ -1,0 +1,87 @@
+//! What was measured, as plain numbers under paths: `load/50M50ms/down/ropeway/p50`. Kept as JSON beside the build, so
+//! that one part can be measured again and the page still has the others.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::stats;
+
+/// Everything known.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    /// One value for each round.
+    pub numbers: BTreeMap<String, Vec<f64>>,
+    /// What could not be measured, and why.
+    pub failures: BTreeMap<String, String>,
+    /// Values over time: seconds, and whatever the path says.
+    pub series: BTreeMap<String, Vec<(f64, f64)>>,
+    /// When and of what each part was measured.
+    pub runs: BTreeMap<String, Run>,
+}
+
+/// One measurement of one part.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Run {
+    pub commit: String,
+    pub quick: bool,
+    pub seconds: f64,
+    /// The share of the processors' time that others on this machine used meanwhile, 0 to 1.
+    #[serde(default)]
+    pub foreign: f64,
+}
+
+impl Record {
+    /// From the file, or empty when there is none.
+    pub fn load(file: &Path) -> Result<Self> {
+        match fs::read(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            bytes => {
+                serde_json::from_slice(&bytes?).with_context(|| format!("{} is no record", file.display()))
+            }
+        }
+    }
+
+    /// Into the file.
+    pub fn save(&self, file: &Path) -> Result<()> {
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(file, serde_json::to_vec_pretty(self)?).with_context(|| file.display().to_string())
+    }
+
+    /// Everything about one part is to be measured again.
+    pub fn forget(&mut self, part: &str) {
+        let keep = |path: &String| path.split('/').next() != Some(part);
+        self.numbers.retain(|path, _| keep(path));
+        self.failures.retain(|path, _| keep(path));
+        self.series.retain(|path, _| keep(path));
+        self.runs.remove(part);
+    }
+
+    /// One more value.
+    pub fn add(&mut self, path: impl Into<String>, value: f64) {
+        self.numbers.entry(path.into()).or_default().push(value);
+    }
+
+    /// The error is told and kept, and the run goes on: one peer that hangs spoils only its own rows.
+    pub fn attempt(&mut self, path: &str, work: impl FnOnce(&mut Self) -> Result<()>) {
+        if let Err(error) = work(self) {
+            println!("  {path}: FAILED: {error:#}");
+            self.failures.insert(path.to_owned(), format!("{error:#}"));
+        }
+    }
+
+    /// The median of the rounds.
+    pub fn median(&self, path: &str) -> Option<f64> {
+        Some(stats::median(self.numbers.get(path)?)).filter(|value| value.is_finite())
+    }
+
+    /// The median of one over that of the other.
+    pub fn ratio(&self, path: &str, base: &str) -> Option<f64> {
+        Some(self.median(path)? / self.median(base)?).filter(|value| value.is_finite())
+    }
+}
