@@ -29,9 +29,8 @@ pub struct Run {
     pub commit: String,
     pub quick: bool,
     pub seconds: f64,
-    /// The share of the processors' time that others on this machine used meanwhile, 0 to 1.
-    #[serde(default)]
-    pub foreign: f64,
+    /// The share of the processors' time that was used meanwhile, 0 to 1.
+    pub busy: f64,
 }
 
 impl Record {

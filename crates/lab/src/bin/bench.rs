@@ -1,8 +1,8 @@
 //! `ropeway-bench [--quick] PAGE [PART…]`: measures, keeps the numbers, and writes the page. Called by `make bench`.
 
-use std::{env, fs, path::Path, process::ExitCode, time::Instant};
+use std::{env, path::Path, process::ExitCode, time::Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ropeway_lab::bench::{
     limits,
     load::hold,
@@ -16,7 +16,10 @@ use ropeway_lab::bench::{
 const USAGE: &str = "\
 Usage: ropeway-bench [--quick] PAGE [PART...]
 Measures the parts (all, when none is named) and writes PAGE from these and from what was measured before.
-`--quick` spends a few seconds on each and takes no medians. Without a part but with `--page` nothing is measured.";
+`--quick` spends a few seconds on each and takes no medians.
+
+       ropeway-bench --page PAGE
+Writes PAGE from what was measured before.";
 
 fn main() -> ExitCode {
     match run() {
@@ -35,7 +38,9 @@ fn run() -> Result<()> {
         ["__target"] => target::serve(),
         ["__redirect", listen, socks] => tunnel::redirect::serve(listen, socks),
         ["__hold", count] => hold::hold(count.parse()?),
-        ["--page", page] => write(Path::new(page), &Record::load(&stage::folder()?.join("record.json"))?),
+        ["--page", page] => {
+            page::write(Path::new(page), &Record::load(&stage::folder()?.join("record.json"))?)
+        }
         ["--quick", page, ref names @ ..] => bench(page, names, Pace { quick: true }),
         [page, ref names @ ..] if !page.starts_with('-') => bench(page, names, Pace { quick: false }),
         _ => bail!("{USAGE}"),
@@ -53,23 +58,40 @@ fn bench(page: &str, names: &[&str], pace: Pace) -> Result<()> {
     let mut stage = Stage::up()?;
     for (name, measure) in parts {
         println!("{name}");
-        let began = (Instant::now(), usage::machine());
         record.forget(name);
+        let watch = Watch::start();
         if let Err(error) = measure(&mut stage, &mut record, pace) {
             println!("  {name}: FAILED: {error:#}");
             record.failures.insert((*name).to_owned(), format!("{error:#}"));
         }
-        let seconds = began.0.elapsed().as_secs_f64();
-        record.runs.insert(
-            (*name).to_owned(),
-            Run { commit: machine::commit(), quick: pace.quick, seconds, foreign: 0.0 },
-        );
-        println!("  {seconds:.0} s");
+        let run = watch.stop(pace);
+        println!("  {:.0} s, processors {:.0} % busy", run.seconds, run.busy * 100.0);
+        record.runs.insert((*name).to_owned(), run);
         record.save(&file)?;
     }
-    write(Path::new(page), &record)
+    page::write(Path::new(page), &record)
 }
 
-fn write(file: &Path, record: &Record) -> Result<()> {
-    fs::write(file, page::page(record)).with_context(|| file.display().to_string())
+/// How long a part takes, and how busy the machine is meanwhile.
+struct Watch {
+    began: Instant,
+    used: Option<(f64, f64)>,
+}
+
+impl Watch {
+    fn start() -> Self {
+        Self { began: Instant::now(), used: usage::machine() }
+    }
+
+    fn stop(self, pace: Pace) -> Run {
+        let used = self.used.zip(usage::machine());
+        let busy = used
+            .map_or(0.0, |((busy, total), (busy_now, total_now))| (busy_now - busy) / (total_now - total));
+        Run {
+            commit: machine::commit(),
+            quick: pace.quick,
+            seconds: self.began.elapsed().as_secs_f64(),
+            busy,
+        }
+    }
 }

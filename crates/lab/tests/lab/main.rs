@@ -1,6 +1,7 @@
 //! The lab itself: what it promises to the tests that stand on it.
 
 mod bus;
+mod link;
 mod names;
 mod person;
 

@@ -1,10 +1,99 @@
-//! The page that `make bench` writes.
+//! The page that `make bench` writes, and the pictures beside it: [`goals`] first, then [`tables`], each part's own.
 
+mod cell;
+mod goals;
 pub mod machine;
+mod plot;
+mod plots;
+mod tables;
 
-use super::record::Record;
+use std::{fmt::Write as _, fs, path::Path};
+
+use anyhow::{Context, Result};
+
+use super::{record::Record, tunnel};
+
+/// Writes the page, and its pictures into a folder of its name.
+pub fn write(file: &Path, record: &Record) -> Result<()> {
+    fs::write(file, page(record)).with_context(|| file.display().to_string())?;
+    let folder = file.with_extension("");
+    fs::create_dir_all(&folder)?;
+    for (name, svg) in plots::all(record) {
+        fs::write(folder.join(name), svg)?;
+    }
+    Ok(())
+}
+
+/// What a part says on the page.
+type Section = fn(&Record) -> String;
 
 /// The whole page.
-pub fn page(_record: &Record) -> String {
-    String::new()
+fn page(record: &Record) -> String {
+    let has = |part: &str| record.runs.contains_key(part);
+    let sections: [(&str, Section); 8] = [
+        ("bulk", tables::bulk),
+        ("load", tables::load),
+        ("step", tables::step),
+        ("both", tables::both),
+        ("connections", tables::connections),
+        ("start", tables::start),
+        ("idle", tables::idle),
+        ("stopped", tables::stopped),
+    ];
+    let mut text = format!("{HEAD}{}\n\n", with_what());
+    text += &goals::table(record);
+    for (_, section) in sections.iter().filter(|(part, _)| has(part)) {
+        text.push('\n');
+        text += &section(record);
+    }
+    text += &failures(record);
+    text + &runs(record)
+}
+
+const HEAD: &str = "# Performance
+
+`make bench` writes this page. Everything is measured in the lab (network namespaces on one machine, real sshd), all
+kinds in turn in the same run, so that ratios mean something where absolute numbers depend on the machine. Emulated
+links are two TUN devices with a rate, a delay and a queue of 200 ms in each direction that drops what does not fit; TCP
+uses cubic. Values are medians of the rounds.
+
+Client, ssh, sshd, the server's side, the target and the link share this machine's processors. Without delay the
+processor is what all of them are short of, and a tunnel's price is processor time; on the emulated links it is not.
+
+";
+
+fn with_what() -> String {
+    let sshuttle = tunnel::sshuttle_version().unwrap_or_else(|_| "not installed".to_owned());
+    let versions = machine::versions().join(", ");
+    format!("On {}; {versions}, sshuttle {sshuttle}.", machine::machine())
+}
+
+fn failures(record: &Record) -> String {
+    if record.failures.is_empty() {
+        return String::new();
+    }
+    let rows = record.failures.iter().fold(String::new(), |mut rows, (path, why)| {
+        let why = why.replace(['\n', '|'], " ");
+        let _ = writeln!(rows, "| `{path}` | {why} |");
+        rows
+    });
+    format!("\n## What could not be measured\n\n| what | why |\n|---|---|\n{rows}")
+}
+
+fn runs(record: &Record) -> String {
+    let rows = record.runs.iter().fold(String::new(), |mut rows, (part, run)| {
+        let pace = if run.quick { "a glance, no medians" } else { "" };
+        let _ = writeln!(
+            rows,
+            "| {part} | {} | {:.0} | {:.0} % | {pace} |",
+            run.commit,
+            run.seconds,
+            run.busy * 100.0
+        );
+        rows
+    });
+    format!(
+        "\n## The runs\n\n*busy* is the share of the processors' time that was used meanwhile, by whatever ran on the \
+         machine.\n\n| part | commit | seconds | busy | |\n|---|---|---:|---:|---|\n{rows}"
+    )
 }
