@@ -36,10 +36,11 @@ test-ui: ui/node_modules ## the window in a browser, with a mock engine
 test-rust: build build-helper ## Rust: unit, property, namespaces, real ssh, the real window
 	$(AS_ROOT) cargo test --workspace --no-fail-fast
 
-bench: setup build ## speed, beside plain ssh in the same run; writes docs/performance.md
+bench: setup ## speed, beside sshuttle and ssh in the same run; writes docs/performance.md (PARTS="load step", QUICK=1)
 	cargo build --release -p ropeway-cli -p ropeway-helper -p ropeway-lab
 	installers/agent/build.sh $(TARGET)/release/agents
-	$(SUDO) $(TARGET)/release/ropeway-bench docs/performance.md
+	installers/bench/setup.sh $(TARGET)/bench/venv
+	$(SUDO) $(TARGET)/release/ropeway-bench $(if $(QUICK),--quick) docs/performance.md $(PARTS)
 
 setup: ## installs what is missing (Debian, Ubuntu)
 	@installers/dev/setup.sh

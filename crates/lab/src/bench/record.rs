@@ -20,6 +20,9 @@ pub struct Record {
     pub series: BTreeMap<String, Vec<(f64, f64)>>,
     /// When and of what each part was measured.
     pub runs: BTreeMap<String, Run>,
+    /// Only paths with all of these words are measured.
+    #[serde(skip)]
+    pub only: Vec<String>,
 }
 
 /// One measurement of one part.
@@ -52,13 +55,13 @@ impl Record {
         fs::write(file, serde_json::to_vec_pretty(self)?).with_context(|| file.display().to_string())
     }
 
-    /// Everything about one part is to be measured again.
+    /// Everything about one part that is wanted is to be measured again.
     pub fn forget(&mut self, part: &str) {
-        let keep = |path: &String| path.split('/').next() != Some(part);
+        let only = self.only.clone();
+        let keep = |path: &String| path.split('/').next() != Some(part) || !matches(path, &only);
         self.numbers.retain(|path, _| keep(path));
         self.failures.retain(|path, _| keep(path));
         self.series.retain(|path, _| keep(path));
-        self.runs.remove(part);
     }
 
     /// One more value.
@@ -68,6 +71,9 @@ impl Record {
 
     /// The error is told and kept, and the run goes on: one peer that hangs spoils only its own rows.
     pub fn attempt(&mut self, path: &str, work: impl FnOnce(&mut Self) -> Result<()>) {
+        if !matches(path, &self.only) {
+            return;
+        }
         if let Err(error) = work(self) {
             println!("  {path}: FAILED: {error:#}");
             self.failures.insert(path.to_owned(), format!("{error:#}"));
@@ -82,5 +88,43 @@ impl Record {
     /// The median of one over that of the other.
     pub fn ratio(&self, path: &str, base: &str) -> Option<f64> {
         Some(self.median(path)? / self.median(base)?).filter(|value| value.is_finite())
+    }
+}
+
+fn matches(path: &str, words: &[String]) -> bool {
+    words.iter().all(|word| path.split('/').any(|part| part == word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_again_is_forgotten_and_nothing_else() {
+        let mut record = Record::default();
+        for path in
+            ["load/50M50ms/down/ropeway/p50", "load/50M50ms/up/ropeway/p50", "bulk/ropeway/down/1/rate"]
+        {
+            record.add(path, 1.0);
+        }
+        record.only = vec!["down".into(), "ropeway".into()];
+        record.forget("load");
+        assert_eq!(record.median("load/50M50ms/down/ropeway/p50"), None);
+        assert_eq!(record.numbers.len(), 2);
+        let mut done = Vec::new();
+        for path in ["load/50M50ms/down/ropeway", "load/50M50ms/up/ropeway", "load/2M50ms/down/ropeway"] {
+            record.attempt(path, |_| {
+                done.push(path);
+                Ok(())
+            });
+        }
+        assert_eq!(done, ["load/50M50ms/down/ropeway", "load/2M50ms/down/ropeway"]);
+    }
+
+    #[test]
+    fn what_fails_is_kept_with_its_reason() {
+        let mut record = Record::default();
+        record.attempt("start/sshuttle", |_| anyhow::bail!("it hangs"));
+        assert_eq!(record.failures["start/sshuttle"], "it hangs");
     }
 }

@@ -14,8 +14,10 @@ use ropeway_lab::bench::{
 };
 
 const USAGE: &str = "\
-Usage: ropeway-bench [--quick] PAGE [PART...]
+Usage: ropeway-bench [--quick] PAGE [PART[/WORD...]...]
 Measures the parts (all, when none is named) and writes PAGE from these and from what was measured before.
+Parts: bulk load step both connections start idle stopped. `load/50M50ms/ropeway` measures of one part only
+what has these words in its name; the names are those of the lines that are printed.
 `--quick` spends a few seconds on each and takes no medians.
 
        ropeway-bench --page PAGE
@@ -48,16 +50,17 @@ fn run() -> Result<()> {
 }
 
 fn bench(page: &str, names: &[&str], pace: Pace) -> Result<()> {
-    let parts: Vec<&Part> = match names {
-        [] => parts::ALL.iter().collect(),
-        names => names.iter().map(|name| parts::named(name)).collect::<Result<_>>()?,
+    let parts: Vec<(&Part, Vec<String>)> = match names {
+        [] => parts::ALL.iter().map(|part| (part, Vec::new())).collect(),
+        names => names.iter().map(|name| wanted(name)).collect::<Result<_>>()?,
     };
     limits::be_usual()?;
     let file = stage::folder()?.join("record.json");
     let mut record = Record::load(&file)?;
     let mut stage = Stage::up()?;
-    for (name, measure) in parts {
+    for ((name, measure), only) in parts {
         println!("{name}");
+        record.only = only;
         record.forget(name);
         let watch = Watch::start();
         if let Err(error) = measure(&mut stage, &mut record, pace) {
@@ -66,10 +69,20 @@ fn bench(page: &str, names: &[&str], pace: Pace) -> Result<()> {
         }
         let run = watch.stop(pace);
         println!("  {:.0} s, processors {:.0} % busy", run.seconds, run.busy * 100.0);
-        record.runs.insert((*name).to_owned(), run);
+        // what was measured of it before is still most of it
+        if record.only.is_empty() || !record.runs.contains_key(*name) {
+            record.runs.insert((*name).to_owned(), run);
+        }
         record.save(&file)?;
     }
     page::write(Path::new(page), &record)
+}
+
+/// A part, and what of it.
+fn wanted(name: &str) -> Result<(&'static Part, Vec<String>)> {
+    let mut words = name.split('/');
+    let part = parts::named(words.next().unwrap_or_default())?;
+    Ok((part, words.map(str::to_owned).collect()))
 }
 
 /// How long a part takes, and how busy the machine is meanwhile.

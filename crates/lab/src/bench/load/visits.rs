@@ -29,8 +29,8 @@ pub struct Visits {
     pub took: Vec<f64>,
     /// Not answered within [`PATIENCE`], or with an error.
     pub failed: usize,
-    /// From the first beginning to the last end.
-    pub seconds: f64,
+    /// Answers for each second of the time that there was.
+    pub rate: f64,
 }
 
 impl Visits {
@@ -42,30 +42,34 @@ impl Visits {
             for _ in 0..workers {
                 tasks.spawn(async move {
                     let mut results = Vec::new();
+                    let mut in_time = 0;
                     while began.elapsed() < time {
                         results.push(visit().await);
+                        in_time +=
+                            u32::from(results.last().is_some_and(Result::is_ok) && began.elapsed() < time);
                     }
-                    results
+                    (results, in_time)
                 });
             }
-            Self::of(tasks.join_all().await.into_iter().flatten(), began)
+            let (results, in_time): (Vec<_>, Vec<_>) = tasks.join_all().await.into_iter().unzip();
+            let rate = f64::from(in_time.iter().sum::<u32>()) / time.as_secs_f64();
+            Self { rate, ..Self::of(results.into_iter().flatten()) }
         })
     }
 
     /// That many at the same instant.
     pub fn burst(host: &Host, count: usize) -> Result<Self> {
         in_host(host, async move {
-            let began = Instant::now();
             let mut tasks = JoinSet::new();
             for _ in 0..count {
                 tasks.spawn(visit());
             }
-            Self::of(tasks.join_all().await.into_iter(), began)
+            Self::of(tasks.join_all().await.into_iter())
         })
     }
 
-    fn of(results: impl Iterator<Item = io::Result<f64>>, began: Instant) -> Self {
-        let mut visits = Self { seconds: began.elapsed().as_secs_f64(), ..Self::default() };
+    fn of(results: impl Iterator<Item = io::Result<f64>>) -> Self {
+        let mut visits = Self::default();
         for result in results {
             match result {
                 Ok(took) => visits.took.push(took),

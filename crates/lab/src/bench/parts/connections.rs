@@ -37,9 +37,8 @@ pub fn measure(stage: &mut Stage, record: &mut Record, pace: Pace) -> Result<()>
 fn steady(stage: &Stage, record: &mut Record, path: &str, kind: Kind, pace: Pace) -> Result<()> {
     let _tunnel = Tunnel::start(stage, kind)?;
     let visits = Visits::steady(&stage.lab.client(), WORKERS, pace.time(4.0, 2.0))?;
-    let rate = visits.took.len() as f64 / visits.seconds;
-    record.add(format!("{path}/rate"), rate);
-    println!("  {path}: {rate:.0}/s, {}", note(record, path, &visits));
+    record.add(format!("{path}/rate"), visits.rate);
+    println!("  {path}: {:.0}/s, {}", visits.rate, note(record, path, &visits));
     Ok(())
 }
 

@@ -102,12 +102,12 @@ fn idle(pace: Pace) -> Duration {
 }
 
 fn time(pace: Pace) -> Duration {
-    pace.time(8.0, 4.0)
+    pace.time(7.0, 4.0)
 }
 
 /// Until TCP's slow start and the tunnel's own are over, on the longest link here.
 fn warm_up(pace: Pace) -> Duration {
-    pace.time(3.0, 2.5)
+    pace.time(2.5, 2.5)
 }
 
 fn note(record: &mut Record, path: &str, rate: f64, link: Option<LinkName>, base: f64, trips: &[f64]) {
