@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::stats;
 
+/// What has not happened as long as somebody looked; JSON has no infinity.
+pub const NEVER: f64 = 1e9;
+
 /// Everything known.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -64,9 +67,11 @@ impl Record {
         self.series.retain(|path, _| keep(path));
     }
 
-    /// One more value.
+    /// One more value; nothing that is not a number.
     pub fn add(&mut self, path: impl Into<String>, value: f64) {
-        self.numbers.entry(path.into()).or_default().push(value);
+        if !value.is_nan() {
+            self.numbers.entry(path.into()).or_default().push(value.min(NEVER));
+        }
     }
 
     /// The error is told and kept, and the run goes on: one peer that hangs spoils only its own rows.

@@ -1,5 +1,7 @@
 //! Numbers and rows as Markdown.
 
+use crate::bench::record::NEVER;
+
 /// How a number is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -16,6 +18,9 @@ pub enum Unit {
 /// The number, or a dash for one that was not measured.
 pub fn cell(value: Option<f64>, unit: Unit) -> String {
     let Some(value) = value else { return "–".to_owned() };
+    if value >= NEVER {
+        return "never".to_owned();
+    }
     match unit {
         Unit::Whole => format!("{value:.0}"),
         Unit::Tenth => format!("{value:.1}"),

@@ -19,8 +19,8 @@ struct Demand {
     met: Option<bool>,
 }
 
-/// The table.
-pub fn table(record: &Record) -> String {
+/// The table. `reasons` are lines `goal: reason`, for goals that are not met.
+pub fn table(record: &Record, reasons: &str) -> String {
     let goals = [
         ("Bulk, no delay, 1 and 8 streams", "≥ 0.95 of `ssh host cat`", bulk(record)),
         ("Processor time of engine and agent", "≤ 15 % of what ssh and sshd use", cpu(record)),
@@ -53,12 +53,17 @@ pub fn table(record: &Record) -> String {
         let met = match demands.iter().map(|it| it.met).collect::<Option<Vec<bool>>>() {
             None => "not measured",
             Some(all) if all.iter().all(|met| *met) => "met",
-            Some(_) => "**not met**",
+            Some(_) => &format!("**not met** {}", reason(reasons, what)),
         };
         let words: Vec<_> = demands.into_iter().map(|it| it.words).collect();
         row(&[what.to_owned(), goal.to_owned(), words.join("; "), met.to_owned()])
     });
     format!("## Goals\n\n| what | goal | measured | |\n|---|---|---|---|\n{}", rows.concat())
+}
+
+fn reason<'a>(reasons: &'a str, goal: &str) -> &'a str {
+    let mut lines = reasons.lines().filter_map(|line| line.strip_prefix(goal)?.strip_prefix(": "));
+    lines.next().unwrap_or_default()
 }
 
 fn at_least(what: &str, value: Option<f64>, bound: f64, unit: Unit) -> Demand {

@@ -24,7 +24,9 @@ pub fn versions() -> Vec<String> {
 
 /// Of either output.
 fn first_line(program: &str, args: &[&str]) -> String {
-    let Ok(output) = Command::new(program).args(args).output() else { return format!("no {program}") };
+    let Some(output) = Command::new(program).args(args).output().ok().filter(|it| it.status.success()) else {
+        return format!("unknown {program}");
+    };
     let text = [output.stdout, output.stderr].concat();
     String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned()
 }

@@ -13,10 +13,12 @@ use anyhow::{Context, Result};
 
 use super::{record::Record, tunnel};
 
-/// Writes the page, and its pictures into a folder of its name.
+/// Writes the page, and its pictures into a folder of its name. A file `reasons.txt` there says why a goal is not met,
+/// `goal: reason` in each line; no program knows that.
 pub fn write(file: &Path, record: &Record) -> Result<()> {
-    fs::write(file, page(record)).with_context(|| file.display().to_string())?;
     let folder = file.with_extension("");
+    let reasons = fs::read_to_string(folder.join("reasons.txt")).unwrap_or_default();
+    fs::write(file, page(record, &reasons)).with_context(|| file.display().to_string())?;
     fs::create_dir_all(&folder)?;
     for (name, svg) in plots::all(record) {
         fs::write(folder.join(name), svg)?;
@@ -28,7 +30,7 @@ pub fn write(file: &Path, record: &Record) -> Result<()> {
 type Section = fn(&Record) -> String;
 
 /// The whole page.
-fn page(record: &Record) -> String {
+fn page(record: &Record, reasons: &str) -> String {
     let has = |part: &str| record.runs.contains_key(part);
     let sections: [(&str, Section); 8] = [
         ("bulk", tables::bulk),
@@ -41,7 +43,7 @@ fn page(record: &Record) -> String {
         ("stopped", tables::stopped),
     ];
     let mut text = format!("{HEAD}{}\n\n", with_what());
-    text += &goals::table(record);
+    text += &goals::table(record, reasons);
     for (_, section) in sections.iter().filter(|(part, _)| has(part)) {
         text.push('\n');
         text += &section(record);

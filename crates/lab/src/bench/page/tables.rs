@@ -42,18 +42,20 @@ pub fn bulk(record: &Record) -> String {
         }
         text += &row(&cells);
     }
-    text += "\nProcessor seconds for each gigabyte, one stream. *own* is the tunnel's program on the client and on the \
-             server; the last column is own by ssh and sshd.\n\n\
-             | | way | own, client | ssh | sshd | own, server | own / ssh |\n|---|---|---:|---:|---:|---:|---:|\n";
+    text += "\nProcessor seconds for each gigabyte. *own* is the tunnel's program on the client and on the server; the \
+             last column is own by ssh and sshd.\n\n\
+             | | way | streams | own, client | ssh | sshd | own, server | own / ssh |\n\
+             |---|---|---:|---:|---:|---:|---:|---:|\n";
     for kind in rows {
         for way in Way::BOTH {
-            let at = format!("bulk/{kind}/{}/1/cpu", way.name());
-            let mut cells = vec![title(kind).to_owned(), way.name().to_owned()];
-            cells.extend(
-                Role::ALL.map(|role| cell(record.median(&format!("{at}/{}", role.name())), Unit::Ratio)),
-            );
-            cells.push(cell(record.median(&format!("{at}/share")), Unit::Ratio));
-            text += &row(&cells);
+            for streams in parts::bulk::STREAMS.into_iter().filter(|streams| *streams == 1 || kind != "raw") {
+                let at = format!("bulk/{kind}/{}/{streams}/cpu", way.name());
+                let mut cells = vec![title(kind).to_owned(), way.name().to_owned(), streams.to_string()];
+                let cpu = |role: Role| cell(record.median(&format!("{at}/{}", role.name())), Unit::Ratio);
+                cells.extend(Role::ALL.map(cpu));
+                cells.push(cell(record.median(&format!("{at}/share")), Unit::Ratio));
+                text += &row(&cells);
+            }
         }
     }
     text
@@ -110,7 +112,7 @@ pub fn step(record: &Record) -> String {
     for kind in parts::step::KINDS {
         for way in Way::BOTH {
             let at = format!("step/{}/{}", way.name(), kind.name());
-            let median = |what: &str, unit| value_or_never(record, &format!("{at}/{what}"), unit);
+            let median = |what: &str, unit| cell(record.median(&format!("{at}/{what}")), unit);
             text += &row(&[
                 title(kind.name()).to_owned(),
                 way.name().to_owned(),
@@ -121,14 +123,6 @@ pub fn step(record: &Record) -> String {
         }
     }
     text
-}
-
-/// Something that may never have happened: then its value is infinite.
-fn value_or_never(record: &Record, path: &str, unit: Unit) -> String {
-    match record.numbers.get(path) {
-        Some(values) if crate::bench::stats::median(values).is_infinite() => "never".to_owned(),
-        _ => cell(record.median(path), unit),
-    }
 }
 
 /// Both directions at once.
