@@ -35,7 +35,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let quick = words.contains(&"--quick");
+    words.retain(|word| *word != "--quick");
     match words[..] {
         ["__target"] => target::serve(),
         ["__redirect", listen, socks] => tunnel::redirect::serve(listen, socks),
@@ -43,8 +45,7 @@ fn run() -> Result<()> {
         ["--page", page] => {
             page::write(Path::new(page), &Record::load(&stage::folder()?.join("record.json"))?)
         }
-        ["--quick", page, ref names @ ..] => bench(page, names, Pace { quick: true }),
-        [page, ref names @ ..] if !page.starts_with('-') => bench(page, names, Pace { quick: false }),
+        [page, ref names @ ..] if !page.starts_with('-') => bench(page, names, Pace { quick }),
         _ => bail!("{USAGE}"),
     }
 }

@@ -50,13 +50,15 @@ pub fn table(record: &Record, reasons: &str) -> String {
         ("A reader that stopped", "≤ 4 MB on each side; others keep ≥ 0.9", stopped(record)),
     ];
     let rows = goals.map(|(what, goal, demands)| {
-        let met = match demands.iter().map(|it| it.met).collect::<Option<Vec<bool>>>() {
-            None => "not measured",
-            Some(all) if all.iter().all(|met| *met) => "met",
-            Some(_) => &format!("**not met** {}", reason(reasons, what)),
+        let met = if demands.iter().any(|it| it.met == Some(false)) {
+            format!("**not met** {}", reason(reasons, what)).trim_end().to_owned()
+        } else if demands.iter().any(|it| it.met.is_none()) {
+            "not measured".to_owned()
+        } else {
+            "met".to_owned()
         };
         let words: Vec<_> = demands.into_iter().map(|it| it.words).collect();
-        row(&[what.to_owned(), goal.to_owned(), words.join("; "), met.to_owned()])
+        row(&[what.to_owned(), goal.to_owned(), words.join("; "), met])
     });
     format!("## Goals\n\n| what | goal | measured | |\n|---|---|---|---|\n{}", rows.concat())
 }

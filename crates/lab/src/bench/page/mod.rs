@@ -62,6 +62,9 @@ uses cubic. Values are medians of the rounds.
 Client, ssh, sshd, the server's side, the target and the link share this machine's processors. Without delay the
 processor is what all of them are short of, and a tunnel's price is processor time; on the emulated links it is not.
 
+`make bench PARTS='step load/50M50ms/ropeway'` measures these again and keeps the rest of the page; `QUICK=1` takes a
+glance.
+
 ";
 
 fn with_what() -> String {

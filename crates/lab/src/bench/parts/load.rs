@@ -98,11 +98,11 @@ fn model(
 
 /// Somebody types, and nothing else happens.
 fn idle(pace: Pace) -> Duration {
-    pace.time(1.5, 1.0)
+    pace.time(1.2, 1.0)
 }
 
 fn time(pace: Pace) -> Duration {
-    pace.time(7.0, 4.0)
+    pace.time(6.0, 4.0)
 }
 
 /// Until TCP's slow start and the tunnel's own are over, on the longest link here.
