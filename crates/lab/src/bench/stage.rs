@@ -32,7 +32,12 @@ pub struct Stage {
 impl Stage {
     /// Brings it up, without a link.
     pub fn up() -> Result<Self> {
-        let lab = Lab::up("bench")?;
+        Self::on(Lab::up("bench")?)
+    }
+
+    /// On a lab that is there.
+    pub fn on(lab: Lab) -> Result<Self> {
+        fs::create_dir_all(folder()?)?;
         for host in [lab.client(), lab.server(), lab.private()] {
             congestion::use_cubic(&host)?;
             host.as_root().run(forget_connections_soon)??;

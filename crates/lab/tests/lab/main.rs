@@ -1,5 +1,6 @@
 //! The lab itself: what it promises to the tests that stand on it.
 
+mod bench;
 mod bus;
 mod link;
 mod names;
