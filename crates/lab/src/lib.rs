@@ -10,8 +10,9 @@
 //!
 //! Each host is a network namespace; jump, server and private (and, to provoke mistakes, the client) run the system's
 //! own sshd, the hub a name server, the client a system bus that starts the helper. The client is a person's computer:
-//! what runs there has no privilege, unless [`Host::as_root`] is asked for. What lives here is the network and what tests need to drive programs in it; what a tunnel is, this crate
-//! does not know. A slow and long way between two hosts is a [`link`].
+//! what runs there has no privilege, unless [`Host::as_root`] is asked for. A slow and long way between two hosts is a
+//! [`link`]. What lives here is the network and what tests need to drive programs in it; what a tunnel is, this crate
+//! does not know; only [`bench`] does, which measures them.
 //! Start at [`Lab`], then [`Host`]; tests of the command line start at [`harness::Ropeway`].
 
 #![warn(missing_docs)]
