@@ -88,24 +88,20 @@ fn wanted(name: &str) -> Result<(&'static Part, Vec<String>)> {
 
 /// How long a part takes, and how busy the machine is meanwhile.
 struct Watch {
+    commit: String,
     began: Instant,
     used: Option<(f64, f64)>,
 }
 
 impl Watch {
     fn start() -> Self {
-        Self { began: Instant::now(), used: usage::machine() }
+        Self { commit: machine::commit(), began: Instant::now(), used: usage::machine() }
     }
 
     fn stop(self, pace: Pace) -> Run {
         let used = self.used.zip(usage::machine());
         let busy = used
             .map_or(0.0, |((busy, total), (busy_now, total_now))| (busy_now - busy) / (total_now - total));
-        Run {
-            commit: machine::commit(),
-            quick: pace.quick,
-            seconds: self.began.elapsed().as_secs_f64(),
-            busy,
-        }
+        Run { commit: self.commit, quick: pace.quick, seconds: self.began.elapsed().as_secs_f64(), busy }
     }
 }

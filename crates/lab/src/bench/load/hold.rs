@@ -50,8 +50,9 @@ impl Held {
         });
         let line =
             hear.recv_timeout(OPENING).with_context(|| format!("not {count} open after {OPENING:?}"))?;
-        let open: usize = line.trim().parse().context("the holder ended")?;
-        ensure!(open == count, "{open} of {count} connections opened");
+        let (open, error) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        let open: usize = open.parse().context("the holder ended")?;
+        ensure!(open == count, "{open} of {count} connections opened: {error}");
         Ok(held)
     }
 }
@@ -63,24 +64,28 @@ impl Drop for Held {
     }
 }
 
-/// The other process: opens, says how many it has, and holds them until its input ends.
+/// The other process: opens, says how many it has and what the first one that failed said, and holds them until its
+/// input ends.
 pub fn hold(count: usize) -> Result<()> {
     limits::raise()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let held = runtime.block_on(async {
-        let (mut held, mut opening) = (Vec::with_capacity(count), JoinSet::new());
-        for _ in 0..count {
-            if opening.len() == AT_ONCE {
-                held.extend(opening.join_next().await.and_then(flat));
+    let (held, error) = runtime.block_on(async {
+        let (mut held, mut error) = (Vec::with_capacity(count), String::new());
+        let (mut left, mut opening) = (count, JoinSet::new());
+        loop {
+            while left > 0 && opening.len() < AT_ONCE {
+                opening.spawn(open());
+                left -= 1;
             }
-            opening.spawn(open());
+            match opening.join_next().await {
+                Some(Ok(Ok(socket))) => held.push(socket),
+                Some(Ok(Err(reason))) if error.is_empty() => error = reason.to_string(),
+                Some(_) => {}
+                None => return (held, error),
+            }
         }
-        while let Some(one) = opening.join_next().await {
-            held.extend(flat(one));
-        }
-        held
     });
-    println!("{}", held.len());
+    println!("{} {error}", held.len());
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }
@@ -92,8 +97,4 @@ async fn open() -> std::io::Result<TcpStream> {
     socket.write_all(&greeting).await?;
     socket.read_exact(&mut greeting[..SMALL]).await?;
     Ok(socket)
-}
-
-fn flat<T, E, F>(result: Result<Result<T, E>, F>) -> Option<T> {
-    result.ok()?.ok()
 }

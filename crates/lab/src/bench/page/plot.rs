@@ -9,9 +9,9 @@ const INK: &str = "#808890";
 /// One for each thing that is compared, in their order; told apart by people who see no red or green.
 pub const COLOURS: [&str; 7] = ["#2f81f7", "#d2751f", "#12a085", "#b04fc0", "#c4a000", "#d14a5b", "#7a8aa0"];
 
-/// The whole picture, in its own units.
-const WIDTH: f64 = 720.0;
-const MARGIN: [f64; 4] = [28.0, 16.0, 40.0, 56.0];
+/// The whole picture, in its own units; names of what is shown are to the right of the frame.
+const WIDTH: f64 = 860.0;
+const MARGIN: [f64; 4] = [28.0, 215.0, 40.0, 56.0];
 
 /// How numbers become places.
 #[derive(Debug, Clone)]
@@ -22,7 +22,13 @@ pub struct Axis {
     pub to: f64,
     /// Equal distances are equal ratios.
     pub logarithmic: bool,
-    pub ticks: Vec<f64>,
+    /// Places that are marked, each with its words.
+    pub ticks: Vec<(f64, String)>,
+}
+
+/// Marks that say their own number.
+pub fn numbers(values: &[f64]) -> Vec<(f64, String)> {
+    values.iter().map(|value| (*value, value.to_string())).collect()
 }
 
 /// Something in the chart.
@@ -32,8 +38,8 @@ pub struct Curve {
     pub name: String,
     pub colour: &'static str,
     pub points: Vec<(f64, f64)>,
-    /// Dots with their own words, in place of a line.
-    pub labels: Option<Vec<String>>,
+    /// In place of a line.
+    pub dots: bool,
 }
 
 /// A frame with curves.
@@ -71,18 +77,19 @@ impl Chart {
         text(svg, (left, top - 10.0), "start", 14, &self.title);
         text(svg, (f64::midpoint(left, right), bottom + 34.0), "middle", 12, &self.x.title);
         text(svg, (right, top - 10.0), "end", 12, &self.y.title);
-        for tick in &self.x.ticks {
+        for (tick, words) in &self.x.ticks {
             line(svg, (self.x(*tick), top), (self.x(*tick), bottom));
-            text(svg, (self.x(*tick), bottom + 16.0), "middle", 11, &tick.to_string());
+            text(svg, (self.x(*tick), bottom + 16.0), "middle", 11, words);
         }
-        for tick in &self.y.ticks {
+        for (tick, words) in &self.y.ticks {
             line(svg, (left, self.y(*tick)), (right, self.y(*tick)));
-            text(svg, (left - 6.0, self.y(*tick) + 4.0), "end", 11, &tick.to_string());
+            text(svg, (left - 6.0, self.y(*tick) + 4.0), "end", 11, words);
         }
         for curve in &self.curves {
-            match &curve.labels {
-                Some(labels) => self.dots(svg, curve, labels),
-                None => self.polyline(svg, curve),
+            if curve.dots {
+                self.dots(svg, curve);
+            } else {
+                self.polyline(svg, curve);
             }
         }
         self.legend(svg);
@@ -99,18 +106,17 @@ impl Chart {
         );
     }
 
-    fn dots(&self, svg: &mut String, curve: &Curve, labels: &[String]) {
-        for ((x, y), label) in curve.points.iter().zip(labels) {
+    fn dots(&self, svg: &mut String, curve: &Curve) {
+        for (x, y) in &curve.points {
             let (x, y) = (self.x(*x), self.y(*y));
             let _ = writeln!(svg, "<circle cx='{x:.1}' cy='{y:.1}' r='4.5' fill='{}'/>", curve.colour);
-            text(svg, (x + 7.0, y + 4.0), "start", 10, label);
         }
     }
 
     fn legend(&self, svg: &mut String) {
         for (index, curve) in self.curves.iter().enumerate() {
             let y = MARGIN[0] + 16.0 + 16.0 * index as f64;
-            let x = WIDTH - MARGIN[1] - 230.0;
+            let x = WIDTH - MARGIN[1] + 12.0;
             let _ = writeln!(
                 svg,
                 "<rect x='{x}' y='{:.1}' width='12' height='4' fill='{}'/>",
@@ -160,7 +166,7 @@ mod tests {
     use super::*;
 
     fn axis(logarithmic: bool) -> Axis {
-        Axis { title: String::new(), from: 1.0, to: 100.0, logarithmic, ticks: vec![1.0] }
+        Axis { title: String::new(), from: 1.0, to: 100.0, logarithmic, ticks: numbers(&[1.0]) }
     }
 
     #[test]

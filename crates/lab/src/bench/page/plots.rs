@@ -1,10 +1,10 @@
 //! The pictures of the page.
 
-use super::plot::{Axis, COLOURS, Chart, Curve, svg};
+use super::plot::{Axis, COLOURS, Chart, Curve, numbers, svg};
 use crate::bench::{
     load::bulk::Way,
     page::tables::{base, link_title},
-    parts::{self, LINKS},
+    parts::{self, LINKS, LinkName},
     record::Record,
     tunnel::title,
 };
@@ -13,7 +13,8 @@ use crate::bench::{
 pub fn all(record: &Record) -> Vec<(&'static str, String)> {
     let mut files = Vec::new();
     if record.runs.contains_key("load") {
-        files.push(("load.svg", svg(&Way::BOTH.map(|way| load(record, way)))));
+        let charts: Vec<_> = Way::BOTH.into_iter().flat_map(|way| load(record, way)).collect();
+        files.push(("load.svg", svg(&charts)));
     }
     if record.runs.contains_key("step") {
         let charts: Vec<_> = Way::BOTH.into_iter().flat_map(|way| step(record, way)).collect();
@@ -22,39 +23,69 @@ pub fn all(record: &Record) -> Vec<(&'static str, String)> {
     files
 }
 
-/// Every kind on every link: up is more of the link, left is less waiting.
-fn load(record: &Record, way: Way) -> Chart {
-    let kinds = parts::load::KINDS.iter().map(|kind| kind.name()).chain(["model"]);
-    let curves = kinds.zip(COLOURS).filter_map(|(kind, colour)| {
-        let (mut points, mut labels) = (Vec::new(), Vec::new());
-        for link in LINKS.iter().flatten() {
-            let at = format!("load/{}/{}", link.path(), way.name());
-            let Some(rate) = record.median(&format!("{at}/{kind}/rate")) else { continue };
-            let Some(p50) = record.median(&format!("{at}/{kind}/p50")) else { continue };
-            points.push((p50 / base(record, &at)?, rate / f64::from(link.mbits)));
-            labels.push(link_title(Some(*link)));
-        }
-        (!points.is_empty()).then(|| Curve { name: title(kind).into(), colour, points, labels: Some(labels) })
-    });
-    Chart {
-        title: format!("One stream {}, and somebody types", way.name()),
-        x: Axis {
-            title: "round trip of a key press, median, as a multiple of the idle link's".into(),
-            from: 0.9,
-            to: 200.0,
-            logarithmic: true,
-            ticks: vec![1.0, 1.3, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0],
-        },
-        y: Axis {
-            title: "share of the link".into(),
-            from: 0.0,
-            to: 1.0,
-            logarithmic: false,
-            ticks: vec![0.0, 0.25, 0.5, 0.75, 1.0],
-        },
-        curves: curves.collect(),
-        height: 320.0,
-    }
+/// Every kind on every link: how long a key press takes, and what the stream moves meanwhile.
+fn load(record: &Record, way: Way) -> [Chart; 2] {
+    let links: Vec<LinkName> = LINKS.iter().flatten().copied().collect();
+    let kinds: Vec<&str> = parts::load::KINDS.iter().map(|kind| kind.name()).chain(["model"]).collect();
+    let at = |link: &LinkName| format!("load/{}/{}", link.path(), way.name());
+    let trip = |link: &LinkName, kind: &str| {
+        Some(record.median(&format!("{}/{kind}/p50", at(link)))? / base(record, &at(link))?)
+    };
+    let share = |link: &LinkName, kind: &str| {
+        Some(record.median(&format!("{}/{kind}/rate", at(link)))? / f64::from(link.mbits))
+    };
+    let curves = |value: &dyn Fn(&LinkName, &str) -> Option<f64>| -> Vec<Curve> {
+        let curve = |(index, kind): (usize, &&str)| {
+            // beside each other, in the order of the legend
+            let place = |link: usize| link as f64 + (index as f64 + 1.0) / (kinds.len() as f64 + 1.0);
+            let points =
+                links.iter().enumerate().filter_map(|(at, link)| Some((place(at), value(link, kind)?)));
+            Curve {
+                name: title(kind).into(),
+                colour: COLOURS[index % COLOURS.len()],
+                points: points.collect(),
+                dots: true,
+            }
+        };
+        let curves = kinds.iter().enumerate().map(curve);
+        curves.filter(|curve| !curve.points.is_empty()).collect()
+    };
+    let x = || Axis {
+        title: String::new(),
+        from: 0.0,
+        to: links.len() as f64,
+        logarithmic: false,
+        ticks: links
+            .iter()
+            .enumerate()
+            .map(|(at, link)| (at as f64 + 0.5, link_title(Some(*link))))
+            .collect(),
+    };
+    let trips = Axis {
+        title: "median, as a multiple of the idle link's".into(),
+        from: 0.9,
+        to: 100.0,
+        logarithmic: true,
+        ticks: numbers(&[1.0, 1.3, 2.0, 5.0, 10.0, 20.0, 50.0]),
+    };
+    let shares = Axis {
+        title: "share of the link".into(),
+        from: 0.0,
+        to: 1.0,
+        logarithmic: false,
+        ticks: numbers(&[0.0, 0.25, 0.5, 0.75, 1.0]),
+    };
+    let chart = |words: &str, y: Axis, curves: Vec<Curve>| Chart {
+        title: format!("{words} {}", way.name()),
+        x: x(),
+        y,
+        curves,
+        height: 280.0,
+    };
+    [
+        chart("Round trip of a key press beside one stream", trips, curves(&trip)),
+        chart("What the stream moves,", shares, curves(&share)),
+    ]
 }
 
 fn step(record: &Record, way: Way) -> [Chart; 2] {
@@ -62,7 +93,7 @@ fn step(record: &Record, way: Way) -> [Chart; 2] {
         let kinds = parts::step::KINDS.iter().zip(COLOURS);
         let curve = |(kind, colour): (&crate::bench::tunnel::Kind, &'static str)| {
             let points = record.series.get(&format!("step/{}/{}/{what}", way.name(), kind.name()))?.clone();
-            Some(Curve { name: title(kind.name()).into(), colour, points, labels: None })
+            Some(Curve { name: title(kind.name()).into(), colour, points, dots: false })
         };
         kinds.filter_map(curve).collect()
     };
@@ -71,21 +102,21 @@ fn step(record: &Record, way: Way) -> [Chart; 2] {
         from: 0.0,
         to: 18.0,
         logarithmic: false,
-        ticks: vec![0.0, 4.0, 8.0, 12.0, 16.0],
+        ticks: numbers(&[0.0, 4.0, 8.0, 12.0, 16.0]),
     };
     let trips = Axis {
         title: "round trip, ms".into(),
         from: 40.0,
         to: 4_000.0,
         logarithmic: true,
-        ticks: vec![50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0],
+        ticks: numbers(&[50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0]),
     };
     let rates = Axis {
         title: "Mbit/s".into(),
         from: 0.0,
         to: 60.0,
         logarithmic: false,
-        ticks: vec![0.0, 10.0, 20.0, 30.0, 40.0, 50.0],
+        ticks: numbers(&[0.0, 10.0, 20.0, 30.0, 40.0, 50.0]),
     };
     let chart = |what: &str, words: &str, y: Axis| Chart {
         title: format!("{words}, one stream {}", way.name()),

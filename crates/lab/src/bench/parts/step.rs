@@ -98,7 +98,9 @@ fn note(record: &mut Record, path: &str, base: f64, presses: &[Press], readings:
         "  {path}: base {base:.1} ms, worst {worst:.0} ms, below 2x {recovery:.2} s after the step down, \
          full rate {full:.2} s after the step up"
     );
-    record.series.insert(format!("{path}/trips"), trips);
+    // the last ones have not waited long enough to be shown
+    let answered = presses.iter().filter(|it| it.answered).map(|it| (since(it.at), it.took * 1e3)).collect();
+    record.series.insert(format!("{path}/trips"), answered);
     record.series.insert(format!("{path}/rates"), rates);
 }
 
