@@ -1,7 +1,7 @@
 //! Where everything is measured: a lab with the target in its private network, and the link that is in use.
 
 use std::{
-    fs, io,
+    fs,
     path::PathBuf,
     process::{Child, Stdio},
     time::Duration,
@@ -30,9 +30,10 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Brings it up, without a link.
+    /// Brings it up, without a link. The lab's name is this process's: two benches at a time disturb each other's
+    /// numbers, and nothing else.
     pub fn up() -> Result<Self> {
-        Self::on(Lab::up("bench")?)
+        Self::on(Lab::for_test("bench")?)
     }
 
     /// On a lab that is there.
@@ -40,7 +41,6 @@ impl Stage {
         fs::create_dir_all(folder()?)?;
         for host in [lab.client(), lab.server(), lab.private()] {
             congestion::use_cubic(&host)?;
-            host.as_root().run(forget_connections_soon)??;
         }
         let target =
             lab.private().command(bin("ropeway-bench")?)?.arg("__target").stdin(Stdio::null()).spawn()?;
@@ -80,16 +80,6 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let _ = self.target.kill();
         let _ = self.target.wait();
-    }
-}
-
-/// The firewall remembers each connection for two minutes after its end, and has room for 65 536 on a small machine:
-/// a bench that makes thousands a second would measure how it says no.
-fn forget_connections_soon() -> io::Result<()> {
-    match fs::write("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait", "5") {
-        // a kernel that has it as a module that nobody has needed yet
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
     }
 }
 

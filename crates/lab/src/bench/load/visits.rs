@@ -29,6 +29,8 @@ pub struct Visits {
     pub took: Vec<f64>,
     /// Not answered within [`PATIENCE`], or with an error.
     pub failed: usize,
+    /// What the first of these said.
+    pub reason: String,
     /// Answers for each second of the time that there was.
     pub rate: f64,
 }
@@ -73,7 +75,12 @@ impl Visits {
         for result in results {
             match result {
                 Ok(took) => visits.took.push(took),
-                Err(_) => visits.failed += 1,
+                Err(error) => {
+                    if visits.failed == 0 {
+                        visits.reason = error.to_string();
+                    }
+                    visits.failed += 1;
+                }
             }
         }
         visits

@@ -57,5 +57,5 @@ fn note(record: &mut Record, path: &str, visits: &Visits) -> String {
     record.add(format!("{path}/p50"), p50);
     record.add(format!("{path}/p99"), p99);
     record.add(format!("{path}/failed"), visits.failed as f64);
-    format!("p50 {p50:.1} ms, p99 {p99:.1} ms, {} failed", visits.failed)
+    format!("p50 {p50:.1} ms, p99 {p99:.1} ms, {} failed {}", visits.failed, visits.reason)
 }
