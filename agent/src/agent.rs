@@ -7,11 +7,12 @@ use std::io;
 use std::time::Duration;
 
 use mio::{Events, Poll};
-use ropeway_mux::{Config, Connection, Event, Role};
+use ropeway_mux::{Config, Connection, Event, Micros, Role};
 
 use crate::clock::Clock;
 use crate::fatal::{Fatal, while_doing};
 use crate::pipe::{Pipe, STDIN, STDOUT};
+use crate::processor;
 use crate::targets::Targets;
 
 /// Events taken in one turn. All that are ready make a turn longer, fewer make more turns; nothing is lost.
@@ -34,7 +35,7 @@ impl Agent {
         Ok(Self {
             poll,
             clock: Clock::start(),
-            mux: Connection::new(Config { hardware_aes: hardware_aes(), ..Config::new(Role::Agent) }),
+            mux: Connection::new(Config { hardware_aes: processor::has_aes(), ..Config::new(Role::Agent) }),
             pipe,
             targets: Targets::new(registry),
         })
@@ -48,7 +49,7 @@ impl Agent {
             self.sleep(&mut events)?;
             self.expire();
             events.iter().for_each(|event| self.dispatch(event));
-            self.pipe.receive(&mut self.mux, self.clock.now())?;
+            self.receive()?;
             self.settle()?;
         }
         Ok(())
@@ -80,50 +81,44 @@ impl Agent {
     fn dispatch(&mut self, event: &mio::event::Event) {
         match event.token() {
             STDIN | STDOUT => self.pipe.note(event),
-            _ => self.targets.on_ready(event, &mut self.mux),
+            _ => self.targets.on_ready(event, &mut self.mux, self.clock.now()),
         }
     }
 
-    /// Until nothing moves: sending makes room in the mux, room lets targets be read, reading gives more to send.
-    /// The mux's in-flight limit bounds it.
+    /// At most one buffer, so that answers do not wait for all questions.
+    fn receive(&mut self) -> Result<(), Fatal> {
+        let Self { pipe, mux, targets, clock, .. } = self;
+        let mut input = pipe.read()?;
+        if input.is_empty() {
+            return Ok(());
+        }
+        let now = clock.now();
+        while let Some(event) = mux.receive(&mut input, now)? {
+            obey(&event, targets, mux, now);
+        }
+        Ok(())
+    }
+
+    /// Until nothing moves. The mux's in-flight limit bounds it.
     fn settle(&mut self) -> Result<(), Fatal> {
-        loop {
-            while let Some(event) = self.mux.next_event() {
-                self.obey(event);
-            }
-            if !self.pipe.send(&mut self.mux, self.clock.now())? {
-                return Ok(());
-            }
-            self.targets.on_transmit(&mut self.mux);
-        }
-    }
-
-    fn obey(&mut self, event: Event) {
-        let Self { targets, mux, clock, .. } = self;
-        match event {
-            Event::Incoming { id, target } => targets.open(id, target, mux, clock.now()),
-            Event::Data { id, data } => targets.on_data(id, data, mux),
-            Event::Eof { id } => targets.on_eof(id, mux),
-            Event::Writable { id } => targets.on_room(id, mux),
-            Event::Reset { id, .. } => targets.abort(id),
-            // The first two belong to the client's role. Datagrams and control messages are for newer agents: the
-            // Hello of this one promises none of them.
-            Event::Opened { .. }
-            | Event::Refused { .. }
-            | Event::Ready
-            | Event::Pong { .. }
-            | Event::Datagram { .. }
-            | Event::Control { .. } => {}
-        }
+        while self.pipe.send(&mut self.mux, self.clock.now(), &mut self.targets)? {}
+        Ok(())
     }
 }
 
-/// Whether this computer's processor has instructions for AES: the client chooses the next login's cipher by it.
-fn hardware_aes() -> bool {
-    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-    return std::arch::is_x86_feature_detected!("aes");
-    #[cfg(target_arch = "aarch64")]
-    return std::arch::is_aarch64_feature_detected!("aes");
-    #[allow(unreachable_code, reason = "other processors")]
-    false
+fn obey(event: &Event, targets: &mut Targets, mux: &mut Connection, now: Micros) {
+    match *event {
+        Event::Incoming { id, target } => targets.open(id, target, mux, now),
+        Event::Data { id, data } => targets.on_data(id, data, mux, now),
+        Event::Eof { id } => targets.on_eof(id, mux, now),
+        Event::Reset { id, .. } => targets.abort(id),
+        // The first two belong to the client's role. Datagrams and control messages are for newer agents: the Hello of
+        // this one promises none of them.
+        Event::Opened { .. }
+        | Event::Refused { .. }
+        | Event::Ready
+        | Event::Pong { .. }
+        | Event::Datagram { .. }
+        | Event::Control { .. } => {}
+    }
 }

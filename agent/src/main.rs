@@ -9,10 +9,12 @@ mod clock;
 mod fatal;
 mod limits;
 mod pipe;
+mod processor;
 mod readiness;
 mod reason;
 mod target;
 mod targets;
+mod unsent;
 
 use std::io::Write;
 use std::process::ExitCode;

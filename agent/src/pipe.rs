@@ -1,9 +1,9 @@
 //! Stdin and stdout as one non-blocking pipe to the client. Knows bytes; what they mean is the mux's.
 
 use std::io::{self, Stdin, Stdout};
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 
-use bytes::{Buf, BytesMut};
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{read, write};
-use ropeway_mux::{Connection, Micros};
+use ropeway_mux::{Connection, Micros, Source};
 
 use crate::fatal::{Fatal, while_doing};
 use crate::readiness::Readiness;
@@ -20,16 +20,14 @@ use crate::readiness::Readiness;
 pub const STDIN: Token = Token(usize::MAX);
 pub const STDOUT: Token = Token(usize::MAX - 1);
 
-/// Linux's own size of a pipe, and twice what sshd reads or writes at once.
-const BUFFER: usize = 64 << 10;
+/// Bytes of one read or write: four of the largest frames, and still in the processor's cache. What waits here to be written
+/// can no longer be overtaken by a keystroke, but it counts as in flight, which the mux bounds.
+const BUFFER: usize = 256 << 10;
 
-/// What one `write` may hold: frames of one turn travel together, but what stands in here can no longer be
-/// overtaken by a keystroke, so it is no more than a pipe's own size.
-const BATCH: usize = 64 << 10;
-
-/// Four times Linux's default: with 64 KiB the agent and sshd wait for each other's turn.
+/// As large as Linux lets a user have it; where an administrator allows less, that. With its own 64 KiB the agent and sshd wait
+/// for each other's turn.
 #[cfg(target_os = "linux")]
-const PIPE_SIZE: i32 = 256 << 10;
+const PIPE_SIZES: [i32; 3] = [1 << 20, 512 << 10, 256 << 10];
 
 /// The client's end of everything.
 pub struct Pipe {
@@ -38,8 +36,10 @@ pub struct Pipe {
     input: Readiness,
     writable: bool,
     closed: bool,
-    buffer: Box<[u8]>,
-    batch: BytesMut,
+    input_buffer: Box<[u8]>,
+    output_buffer: Box<[u8]>,
+    /// What of it has to be written.
+    pending: Range<usize>,
     _blocking: RestoreFlags,
 }
 
@@ -57,8 +57,9 @@ impl Pipe {
             input: Readiness::default(),
             writable: true,
             closed: false,
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-            batch: BytesMut::with_capacity(BATCH),
+            input_buffer: vec![0; BUFFER].into_boxed_slice(),
+            output_buffer: vec![0; BUFFER].into_boxed_slice(),
+            pending: 0..0,
             _blocking: blocking,
         })
     }
@@ -76,47 +77,56 @@ impl Pipe {
         self.closed
     }
 
-    /// Whether [`Self::receive`] may find more without another event.
+    /// Whether [`Self::read`] may find more without another event.
     pub fn has_more(&self) -> bool {
         self.input.is_ready()
     }
 
-    /// Hands at most one buffer from the client to the mux.
-    pub fn receive(&mut self, mux: &mut Connection, now: Micros) -> Result<(), Fatal> {
+    /// At most one buffer of the client's bytes; empty when there is nothing.
+    pub fn read(&mut self) -> Result<&[u8], Fatal> {
         if !self.input.is_ready() {
-            return Ok(());
+            return Ok(&[]);
         }
-        match read(&self.stdin, &mut self.buffer) {
+        match read(&self.stdin, &mut self.input_buffer) {
             Ok(0) | Err(Errno::ECONNRESET) => self.closed = true,
             Ok(length) => {
-                self.input.took(length, self.buffer.len());
-                mux.receive(&self.buffer[..length], now)?;
+                self.input.took(length, self.input_buffer.len());
+                return Ok(&self.input_buffer[..length]);
             }
             Err(Errno::EAGAIN) => self.input.clear(),
             Err(Errno::EINTR) => {}
             Err(error) => return Err(while_doing("read from the client")(error)),
         }
-        Ok(())
+        Ok(&[])
     }
 
     /// Writes one batch of the mux's frames. `false`: there is nothing to send, or no room for it now.
-    pub fn send(&mut self, mux: &mut Connection, now: Micros) -> Result<bool, Fatal> {
+    pub fn send(
+        &mut self,
+        mux: &mut Connection,
+        now: Micros,
+        source: &mut impl Source,
+    ) -> Result<bool, Fatal> {
         if self.closed || !self.writable {
             return Ok(false);
         }
-        if self.batch.is_empty() {
-            mux.transmit(&mut self.batch, BATCH, now);
+        if self.pending.is_empty() {
+            self.pending = 0..mux.transmit(&mut self.output_buffer, now, source);
         }
-        if self.batch.is_empty() {
+        if self.pending.is_empty() {
             return Ok(false);
         }
-        self.write_batch()?;
+        self.write_pending()?;
         Ok(true)
     }
 
-    fn write_batch(&mut self) -> Result<(), Fatal> {
-        match write(&self.stdout, &self.batch) {
-            Ok(length) => self.batch.advance(length),
+    fn write_pending(&mut self) -> Result<(), Fatal> {
+        match write(&self.stdout, &self.output_buffer[self.pending.clone()]) {
+            Ok(length) => {
+                self.pending.start += length;
+                // A short write has filled it (pipe(7)); the poll tells when there is room again.
+                self.writable = self.pending.is_empty();
+            }
             Err(Errno::EAGAIN) => self.writable = false,
             Err(Errno::EINTR) => {}
             Err(Errno::EPIPE | Errno::ECONNRESET) => self.closed = true,
@@ -142,7 +152,7 @@ fn check_kind(fd: &impl AsFd, name: &'static str) -> Result<(), Fatal> {
 /// A favour to the throughput: the kernel may refuse it.
 #[cfg(target_os = "linux")]
 fn enlarge(pipe: &impl AsFd) {
-    let _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+    let _ = PIPE_SIZES.iter().any(|size| fcntl(pipe, FcntlArg::F_SETPIPE_SZ(*size)).is_ok());
 }
 #[cfg(not(target_os = "linux"))]
 fn enlarge(_pipe: &impl AsFd) {}

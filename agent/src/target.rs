@@ -1,31 +1,28 @@
 //! One connection to a target: it is made, carries bytes both ways, and each direction ends on its own.
 //!
-//! Reads only what the mux has room for, and returns credit only for what the target's socket took, so a slow
-//! reader at either end stops its own writer and nobody else.
+//! It is read when the mux asks for it, straight into the buffer of the pipe, and credit is returned only for what the
+//! target's socket took: a slow reader at either end stops its own writer and nobody else.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry};
 use nix::errno::Errno;
-use ropeway_mux::{Connection, Reason, StreamId};
+use ropeway_mux::{Connection, Micros, Reason, StreamId, Supply};
 use socket2::SockRef;
 
 use crate::readiness::Readiness;
 use crate::reason;
 use crate::targets::token_of;
+use crate::unsent::Unsent;
 
 /// What became of a target that did what it could.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Lives,
-    /// Broken, and the mux still has bytes of it to send: advance it again after each transmit.
-    Lingers,
     Ended,
 }
 
@@ -37,11 +34,9 @@ pub struct Target {
     input: Input,
     output: Output,
     /// Bytes that the target's socket has not taken; at most the stream's window. Empty unless it is full.
-    unsent: VecDeque<Bytes>,
+    unsent: Unsent,
     /// Why the connection is dead. What the target had sent before is still delivered, as a kernel would.
     broken: Option<io::Error>,
-    /// What the mux takes when it has no byte of ours.
-    whole_room: usize,
 }
 
 /// From the target to the client.
@@ -70,9 +65,8 @@ impl Target {
             connecting: true,
             input: Input::Open(Readiness::default()),
             output: Output::Open,
-            unsent: VecDeque::new(),
+            unsent: Unsent::default(),
             broken: None,
-            whole_room: 0,
         })
     }
 
@@ -80,7 +74,7 @@ impl Target {
         self.connecting
     }
 
-    /// What the poll says; [`Self::advance`] must follow, here and after the next two.
+    /// What the poll says; [`Self::advance`] must follow.
     pub fn note(&mut self, event: &Event) {
         match &mut self.input {
             Input::Open(readiness) => readiness.note(event),
@@ -92,18 +86,8 @@ impl Target {
         }
     }
 
-    /// Bytes from the client.
-    pub fn push(&mut self, data: Bytes) {
-        self.unsent.push_back(data);
-    }
-
-    /// The client's end, behind all its bytes.
-    pub fn end(&mut self) {
-        self.output = Output::Ending;
-    }
-
-    /// Does all that is possible now, and tells the mux.
-    pub fn advance(&mut self, mux: &mut Connection, buffer: &mut [u8]) -> Fate {
+    /// Does what the poll has made possible, and tells the mux.
+    pub fn advance(&mut self, mux: &mut Connection, now: Micros) -> Fate {
         if self.connecting {
             match self.establish(mux) {
                 Ok(true) => {}
@@ -114,9 +98,73 @@ impl Target {
                 }
             }
         }
-        self.deliver(mux);
-        self.collect(mux, buffer);
-        self.fate(mux)
+        self.deliver(mux, now);
+        if matches!(&self.input, Input::Open(readiness) if readiness.is_ready()) {
+            mux.ready(self.id);
+        }
+        self.fate(mux, now)
+    }
+
+    /// Bytes from the client: to the socket at once, what it takes of them.
+    pub fn push(&mut self, data: &[u8], mux: &mut Connection, now: Micros) -> Fate {
+        let mut written = 0;
+        if !self.connecting && self.unsent.is_empty() && self.broken.is_none() {
+            match self.socket.write(data) {
+                Ok(length) => written = length,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => self.broken = Some(error),
+            }
+            mux.consumed(self.id, written, now);
+        }
+        if written == data.len() {
+            return Fate::Lives;
+        }
+        self.unsent.push(&data[written..]);
+        // A short write filled the socket, and the poll will tell; only a dead one has something to do now.
+        if self.broken.is_some() { self.advance(mux, now) } else { Fate::Lives }
+    }
+
+    /// The client's end, behind all its bytes.
+    pub fn end(&mut self, mux: &mut Connection, now: Micros) -> Fate {
+        self.output = Output::Ending;
+        if self.connecting { Fate::Lives } else { self.advance(mux, now) }
+    }
+
+    /// The target's next bytes, when it is its turn.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Supply {
+        let Input::Open(readiness) = &mut self.input else { return Supply::Empty };
+        loop {
+            match self.socket.read(buffer) {
+                // A broken connection reads as ended too; the client must not take that for a proper end.
+                Ok(0) if self.broken.is_some() => break,
+                Ok(0) => {
+                    self.input = Input::Ended;
+                    return Supply::End;
+                }
+                Ok(count) => {
+                    readiness.took(count, buffer.len());
+                    return Supply::Bytes { count, more: readiness.is_ready() };
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock && self.broken.is_none() => {
+                    readiness.clear();
+                    return Supply::Empty;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.broken.get_or_insert(error);
+                    break;
+                }
+            }
+        }
+        let reason = self.broken.as_ref().map_or(Reason::Failed, reason::of);
+        self.input = Input::Ended;
+        self.output = Output::Ended;
+        Supply::Broken(reason)
+    }
+
+    /// Whether nothing can happen any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.input, Input::Ended) && self.output == Output::Ended
     }
 
     /// The client reset the stream: so do we.
@@ -145,7 +193,6 @@ impl Target {
         // The user's program has done its own gathering.
         let _ = self.socket.set_nodelay(true);
         mux.accept(self.id);
-        self.whole_room = mux.send_room(self.id);
         Ok(true)
     }
 
@@ -162,108 +209,36 @@ impl Target {
     }
 
     /// From the client to the target.
-    fn deliver(&mut self, mux: &mut Connection) {
+    fn deliver(&mut self, mux: &mut Connection, now: Micros) {
         if self.broken.is_none() {
-            self.broken = self.write_unsent(mux).err();
+            match self.unsent.flush(&mut self.socket) {
+                Ok(written) => mux.consumed(self.id, written, now),
+                Err(error) => self.broken = Some(error),
+            }
         }
         if self.broken.is_some() {
-            self.discard_unsent(mux);
-        }
-    }
-
-    fn write_unsent(&mut self, mux: &mut Connection) -> io::Result<()> {
-        while let Some(chunk) = self.unsent.front_mut() {
-            match self.socket.write(chunk) {
-                Ok(length) => {
-                    mux.consumed(self.id, length);
-                    chunk.advance(length);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            mux.consumed(self.id, self.unsent.discard(), now);
+            // The poll may stay silent: what the target left is looked for at once.
+            if let Input::Open(readiness) = &mut self.input {
+                readiness.expect_end();
             }
-            if chunk.is_empty() {
-                self.unsent.pop_front();
-            }
-        }
-        self.all_written();
-        Ok(())
-    }
-
-    fn all_written(&mut self) {
-        // Not `clear`: an idle connection keeps no memory.
-        self.unsent = VecDeque::new();
-        if self.output == Output::Ending {
+        } else if self.output == Output::Ending && self.unsent.is_empty() {
             // A target that reset meanwhile makes this fail, and says so where we read.
             let _ = self.socket.shutdown(Shutdown::Write);
             self.output = Output::Ended;
         }
     }
 
-    /// The target takes nothing more; the poll may stay silent, so look at once for what it left.
-    fn discard_unsent(&mut self, mux: &mut Connection) {
-        for chunk in std::mem::take(&mut self.unsent) {
-            mux.consumed(self.id, chunk.len());
-        }
-        if let Input::Open(readiness) = &mut self.input {
-            readiness.expect_end();
-        }
-    }
-
-    /// From the target to the client.
-    fn collect(&mut self, mux: &mut Connection, buffer: &mut [u8]) {
-        while let Input::Open(readiness) = &mut self.input {
-            if !readiness.is_ready() {
-                return;
-            }
-            let room = mux.send_room(self.id).min(buffer.len());
-            if room == 0 {
-                return; // The mux will say when there is some.
-            }
-            match self.socket.read(&mut buffer[..room]) {
-                // A broken connection reads as ended too; the client must not take that for a proper end.
-                Ok(0) if self.broken.is_some() => readiness.clear(),
-                Ok(0) => {
-                    self.input = Input::Ended;
-                    mux.finish(self.id);
-                }
-                Ok(length) => {
-                    readiness.took(length, room);
-                    mux.send(self.id, Bytes::copy_from_slice(&buffer[..length]));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => readiness.clear(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    readiness.clear();
-                    self.broken.get_or_insert(error);
-                }
-            }
-        }
-    }
-
-    fn fate(&mut self, mux: &mut Connection) -> Fate {
+    fn fate(&mut self, mux: &mut Connection, now: Micros) -> Fate {
         match &self.broken {
-            Some(_) if self.has_more_to_read() => Fate::Lives,
-            Some(_) if self.is_queued(mux) => Fate::Lingers,
+            // Reading comes to its end and finds why.
+            Some(_) if matches!(self.input, Input::Open(_)) => Fate::Lives,
             Some(error) => {
-                mux.reset(self.id, reason::of(error));
+                mux.reset(self.id, reason::of(error), now);
                 Fate::Ended
             }
-            None if self.is_done() => Fate::Ended,
+            None if self.is_over() => Fate::Ended,
             None => Fate::Lives,
         }
-    }
-
-    fn has_more_to_read(&self) -> bool {
-        matches!(&self.input, Input::Open(readiness) if readiness.is_ready())
-    }
-
-    /// Whether a reset would overtake bytes that the mux has not sent yet. It gives no room after an end.
-    fn is_queued(&self, mux: &mut Connection) -> bool {
-        matches!(self.input, Input::Open(_)) && mux.send_room(self.id) < self.whole_room
-    }
-
-    fn is_done(&self) -> bool {
-        matches!(self.input, Input::Ended) && self.output == Output::Ended
     }
 }

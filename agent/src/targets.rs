@@ -3,12 +3,11 @@
 //! A stream's number is also the poll's token: the mux never uses one twice, so a late event finds nobody
 //! instead of somebody else.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use mio::{Registry, Token};
-use ropeway_mux::{Connection, Micros, Reason, StreamId};
+use ropeway_mux::{Connection, Micros, Reason, Source, StreamId, Supply};
 
 use crate::reason;
 use crate::target::{Fate, Target};
@@ -16,29 +15,19 @@ use crate::target::{Fate, Target};
 /// Linux alone would try for 127 s; nobody waits that long for an answer, and a descriptor is held meanwhile.
 const CONNECT_LIMIT: Micros = Micros(30_000_000);
 
-/// One read takes a frame or a little more, whatever room the mux gives.
-const BUFFER: usize = 64 << 10;
+/// Places in the list of those that are being made, beyond two for each connection, before it is looked through: 4 KiB.
+const KEPT: usize = 256;
 
 pub struct Targets {
     registry: Registry,
     by_stream: HashMap<StreamId, Target>,
     /// In the order of their deadlines, which is the order in which they began. Holds some that ended since.
     connecting: VecDeque<(Micros, StreamId)>,
-    /// Broken ones whose last bytes the mux has yet to send.
-    lingering: HashSet<StreamId>,
-    /// The one place that targets are read into: an idle connection has no buffer.
-    buffer: Box<[u8]>,
 }
 
 impl Targets {
     pub fn new(registry: Registry) -> Self {
-        Self {
-            registry,
-            by_stream: HashMap::new(),
-            connecting: VecDeque::new(),
-            lingering: HashSet::new(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
-        }
+        Self { registry, by_stream: HashMap::new(), connecting: VecDeque::new() }
     }
 
     /// The client wants a connection: begins it, or refuses at once.
@@ -46,6 +35,7 @@ impl Targets {
         match Target::connect(id, address, &self.registry) {
             Ok(target) => {
                 self.by_stream.insert(id, target);
+                self.forget_decided();
                 self.connecting.push_back((Micros(now.0 + CONNECT_LIMIT.0), id));
             }
             Err(error) => mux.refuse(id, reason::of(&error)),
@@ -53,40 +43,21 @@ impl Targets {
     }
 
     /// The poll has news of one target.
-    pub fn on_ready(&mut self, event: &mio::event::Event, mux: &mut Connection) {
-        let id = StreamId(event.token().0 as u32);
-        self.with(id, |target, buffer| {
+    pub fn on_ready(&mut self, event: &mio::event::Event, mux: &mut Connection, now: Micros) {
+        self.with(StreamId(event.token().0 as u32), |target| {
             target.note(event);
-            target.advance(mux, buffer)
+            target.advance(mux, now)
         });
     }
 
     /// The client sent bytes for a target.
-    pub fn on_data(&mut self, id: StreamId, data: Bytes, mux: &mut Connection) {
-        self.with(id, |target, buffer| {
-            target.push(data);
-            target.advance(mux, buffer)
-        });
+    pub fn on_data(&mut self, id: StreamId, data: &[u8], mux: &mut Connection, now: Micros) {
+        self.with(id, |target| target.push(data, mux, now));
     }
 
     /// The client will send no more.
-    pub fn on_eof(&mut self, id: StreamId, mux: &mut Connection) {
-        self.with(id, |target, buffer| {
-            target.end();
-            target.advance(mux, buffer)
-        });
-    }
-
-    /// The mux takes bytes of this stream again.
-    pub fn on_room(&mut self, id: StreamId, mux: &mut Connection) {
-        self.with(id, |target, buffer| target.advance(mux, buffer));
-    }
-
-    /// The mux has sent something: perhaps the last bytes of a broken target.
-    pub fn on_transmit(&mut self, mux: &mut Connection) {
-        for id in std::mem::take(&mut self.lingering) {
-            self.with(id, |target, buffer| target.advance(mux, buffer));
-        }
+    pub fn on_eof(&mut self, id: StreamId, mux: &mut Connection, now: Micros) {
+        self.with(id, |target| target.end(mux, now));
     }
 
     /// The client gave up both directions.
@@ -117,18 +88,32 @@ impl Targets {
         }
     }
 
-    /// Lets one target act; forgets it when that was its end.
-    fn with(&mut self, id: StreamId, act: impl FnOnce(&mut Target, &mut [u8]) -> Fate) {
-        let Some(target) = self.by_stream.get_mut(&id) else { return };
-        match act(target, &mut self.buffer) {
-            Fate::Lives => {}
-            Fate::Lingers => {
-                self.lingering.insert(id);
-            }
-            Fate::Ended => {
-                self.by_stream.remove(&id);
-            }
+    /// One silent address at the front keeps those behind it in the list for its 30 s, decided or not: a port scan makes
+    /// thousands a second.
+    fn forget_decided(&mut self) {
+        if self.connecting.len() >= 2 * self.by_stream.len() + KEPT {
+            let by_stream = &self.by_stream;
+            self.connecting.retain(|(_, id)| by_stream.get(id).is_some_and(Target::is_connecting));
         }
+    }
+
+    /// Lets one target act; forgets it when that was its end.
+    fn with(&mut self, id: StreamId, act: impl FnOnce(&mut Target) -> Fate) {
+        if self.by_stream.get_mut(&id).is_some_and(|target| act(target) == Fate::Ended) {
+            self.by_stream.remove(&id);
+        }
+    }
+}
+
+/// What the mux sends comes straight from the targets' sockets.
+impl Source for Targets {
+    fn read(&mut self, id: StreamId, buffer: &mut [u8]) -> Supply {
+        let Some(target) = self.by_stream.get_mut(&id) else { return Supply::Empty };
+        let supply = target.read(buffer);
+        if target.is_over() {
+            self.by_stream.remove(&id);
+        }
+        supply
     }
 }
 
@@ -148,7 +133,6 @@ pub fn token_of(id: StreamId) -> Token {
 mod tests {
     use std::net::TcpListener;
 
-    use bytes::BytesMut;
     use mio::Poll;
     use ropeway_mux::{Config, Event, Role};
 
@@ -163,9 +147,11 @@ mod tests {
         let poll = Poll::new().expect("a poll");
         let mut targets = Targets::new(poll.registry().try_clone().expect("a registry"));
         let (mut client, mut agent) = (new_end(Role::Client), new_end(Role::Agent));
-        let id = client.open(address);
-        exchange(&mut client, &mut agent);
-        assert!(matches!(drain(&mut agent).as_slice(), [Event::Ready, Event::Incoming { .. }]));
+        let id = client.open(address, START).expect("there is room");
+        assert_eq!(
+            exchange(&mut client, &mut agent)[1],
+            [Event::Ready, Event::Incoming { id, target: address }]
+        );
 
         // The poll is never asked, so the connection stays undecided whatever the kernel made of it.
         targets.open(id, address, &mut agent, START);
@@ -176,26 +162,41 @@ mod tests {
         targets.expire(&mut agent, deadline);
         assert_eq!(targets.next_deadline(), None);
 
-        exchange(&mut client, &mut agent);
-        assert_eq!(drain(&mut client), [Event::Ready, Event::Refused { id, reason: Reason::TimedOut }]);
+        let refused = Event::Refused { id, reason: Reason::TimedOut };
+        assert_eq!(exchange(&mut client, &mut agent)[0], [refused]);
     }
 
     fn new_end(role: Role) -> Connection {
         Connection::new(Config::new(role))
     }
 
-    fn exchange(client: &mut Connection, agent: &mut Connection) {
-        while pass(agent, client) + pass(client, agent) > 0 {}
+    /// What each end hears.
+    fn exchange(client: &mut Connection, agent: &mut Connection) -> [Vec<Event<'static>>; 2] {
+        let mut heard = [vec![], vec![]];
+        while pass(agent, client, &mut heard[0]) + pass(client, agent, &mut heard[1]) > 0 {}
+        heard
     }
 
-    fn pass(from: &mut Connection, to: &mut Connection) -> usize {
-        let mut bytes = BytesMut::new();
-        let length = from.transmit(&mut bytes, BUFFER, START);
-        to.receive(&bytes, START).expect("our protocol");
+    fn pass(from: &mut Connection, to: &mut Connection, heard: &mut Vec<Event<'static>>) -> usize {
+        let mut space = [0; 1 << 10];
+        let length = from.transmit(&mut space, START, &mut Nobody);
+        let mut bytes = &space[..length];
+        while let Some(event) = to.receive(&mut bytes, START).expect("our protocol") {
+            heard.push(match event {
+                Event::Ready => Event::Ready,
+                Event::Incoming { id, target } => Event::Incoming { id, target },
+                Event::Refused { id, reason } => Event::Refused { id, reason },
+                other => panic!("{other:?}"),
+            });
+        }
         length
     }
 
-    fn drain(end: &mut Connection) -> Vec<Event> {
-        std::iter::from_fn(|| end.next_event()).collect()
+    struct Nobody;
+
+    impl Source for Nobody {
+        fn read(&mut self, _: StreamId, _: &mut [u8]) -> Supply {
+            Supply::Empty
+        }
     }
 }

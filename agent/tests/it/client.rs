@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use ropeway_mux::{Config, Connection, Event, Micros, Reason, Role, StreamId};
+use bytes::{Buf, Bytes};
+use ropeway_mux::{Config, Connection, Event, Micros, Reason, Role, Source, StreamId, Supply};
 
 /// Far more than any test needs; only a test that fails waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -90,7 +90,7 @@ impl Client {
     }
 
     pub fn open(&mut self, target: SocketAddr) -> StreamId {
-        let id = self.mux.open(target);
+        let id = self.mux.open(target, self.now()).expect("not too many");
         self.streams.insert(id, Stream::default());
         id
     }
@@ -107,15 +107,17 @@ impl Client {
         let stream = self.streams.get_mut(&id).expect("known");
         assert!(stream.unsent.is_empty(), "one send at a time");
         stream.unsent = data.into();
+        self.mux.ready(id);
     }
 
     /// Our direction ends, after what was sent.
     pub fn finish(&mut self, id: StreamId) {
         self.streams.get_mut(&id).expect("known").finish = Some(Finish);
+        self.mux.ready(id);
     }
 
     pub fn reset(&mut self, id: StreamId) {
-        self.mux.reset(id, Reason::Reset);
+        self.mux.reset(id, Reason::Reset, self.now());
     }
 
     /// From now on nobody reads this stream.
@@ -141,13 +143,17 @@ impl Client {
     }
 
     /// Moves everything that can move until `done`.
-    pub fn wait(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+    pub fn wait(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         self.pump();
         while !done(self) {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.from_agent.recv_timeout(left) {
+            // What is paced goes on at its time.
+            let wake = self.mux.next_deadline().map(|at| at.0.saturating_sub(self.now().0));
+            let patience = wake.map_or(left, |micros| left.min(Duration::from_micros(micros)));
+            match self.from_agent.recv_timeout(patience) {
                 Ok(bytes) => self.receive(&bytes),
+                Err(RecvTimeoutError::Timeout) if patience < left => self.mux.expire(self.now()),
                 Err(error) => panic!("waiting for {what}: {error}"),
             }
             self.pump();
@@ -161,6 +167,12 @@ impl Client {
 
     pub fn close_stdin(&mut self) {
         self.to_agent = None;
+    }
+
+    /// Memory that the agent has now.
+    #[cfg(target_os = "linux")]
+    pub fn resident_kib(&self) -> usize {
+        number_in_status(self.pid(), "VmRSS:")
     }
 
     pub fn pid(&self) -> u32 {
@@ -179,60 +191,58 @@ impl Client {
         Micros(self.start.elapsed().as_micros() as u64)
     }
 
-    fn receive(&mut self, bytes: &[u8]) {
-        self.mux.receive(bytes, self.now()).expect("the agent speaks our protocol");
-    }
-
-    fn pump(&mut self) {
-        loop {
-            while let Some(event) = self.mux.next_event() {
-                self.note(event);
+    fn receive(&mut self, mut bytes: &[u8]) {
+        let now = self.now();
+        while let Some(event) = self.mux.receive(&mut bytes, now).expect("the agent speaks our protocol") {
+            match event {
+                Event::Opened { id } => self.stream_mut(id).opened = true,
+                Event::Refused { id, reason } => self.stream_mut(id).refused = Some(reason),
+                Event::Reset { id, reason } => self.stream_mut(id).reset = Some(reason),
+                Event::Eof { id } => self.stream_mut(id).eof = true,
+                Event::Data { id, data } => self.on_data(id, data),
+                _ => {}
             }
-            self.feed();
-            let mut out = BytesMut::new();
-            if self.mux.transmit(&mut out, 64 << 10, self.now()) == 0 {
-                return;
-            }
-            self.write_raw(&out);
         }
     }
 
-    fn note(&mut self, event: Event) {
-        match event {
-            Event::Opened { id } => self.stream_mut(id).opened = true,
-            Event::Refused { id, reason } => self.stream_mut(id).refused = Some(reason),
-            Event::Reset { id, reason } => self.stream_mut(id).reset = Some(reason),
-            Event::Eof { id } => self.stream_mut(id).eof = true,
-            Event::Data { id, data } => self.on_data(id, &data),
-            _ => {}
+    fn pump(&mut self) {
+        let mut space = vec![0; 64 << 10];
+        loop {
+            let now = self.now();
+            let length = self.mux.transmit(&mut space, now, &mut Streams(&mut self.streams));
+            if length == 0 {
+                return;
+            }
+            self.write_raw(&space[..length]);
         }
     }
 
     fn on_data(&mut self, id: StreamId, data: &[u8]) {
+        let now = self.now();
         let stream = self.stream_mut(id);
         stream.received.extend_from_slice(data);
         if stream.reader == Reader::Awake {
-            self.mux.consumed(id, data.len());
-        }
-    }
-
-    fn feed(&mut self) {
-        for (&id, stream) in &mut self.streams {
-            while !stream.unsent.is_empty() {
-                let room = self.mux.send_room(id).min(stream.unsent.len());
-                if room == 0 {
-                    break;
-                }
-                self.mux.send(id, stream.unsent.split_to(room));
-            }
-            if stream.unsent.is_empty() && stream.finish.take().is_some() {
-                self.mux.finish(id);
-            }
+            self.mux.consumed(id, data.len(), now);
         }
     }
 
     fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
         self.streams.get_mut(&id).expect("the agent opens no streams")
+    }
+}
+
+/// What the client has to send.
+struct Streams<'a>(&'a mut HashMap<StreamId, Stream>);
+
+impl Source for Streams<'_> {
+    fn read(&mut self, id: StreamId, buffer: &mut [u8]) -> Supply {
+        let Some(stream) = self.0.get_mut(&id) else { return Supply::Empty };
+        let count = buffer.len().min(stream.unsent.len());
+        if count == 0 {
+            return if stream.finish.take().is_some() { Supply::End } else { Supply::Empty };
+        }
+        stream.unsent.copy_to_slice(&mut buffer[..count]);
+        Supply::Bytes { count, more: true }
     }
 }
 
@@ -260,6 +270,14 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let _ = self.0.shutdown(std::net::Shutdown::Write);
     }
+}
+
+/// A number of a process, as Linux tells it.
+#[cfg(target_os = "linux")]
+pub fn number_in_status(pid: u32, field: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the agent runs");
+    let line = status.lines().find(|line| line.starts_with(field)).expect("Linux says so");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
 fn read_in_the_background(mut stdout: impl Read + Send + 'static) -> Receiver<Vec<u8>> {

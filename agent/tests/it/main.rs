@@ -5,6 +5,8 @@
 mod client;
 mod servers;
 
+#[cfg(target_os = "linux")]
+mod crowds;
 mod ending;
 mod limits;
 mod starting;

@@ -40,6 +40,26 @@ pub fn echo(ip: IpAddr) -> SocketAddr {
     .0
 }
 
+/// Reads so many bytes and then nothing more, but holds the connection; the receiver tells when.
+pub fn stops_after(ip: IpAddr, bytes: u64) -> (SocketAddr, Receiver<()>) {
+    let (stopped, told) = channel();
+    let (address, _) = start(ip, move |stream| {
+        std::io::copy(&mut (&stream).take(bytes), &mut std::io::sink()).expect("the agent writes");
+        stopped.send(()).expect("the test waits");
+        thread::sleep(Duration::from_mins(10));
+    });
+    (address, told)
+}
+
+/// Says as much as is taken, for ever.
+pub fn pushes(ip: IpAddr) -> SocketAddr {
+    start(ip, |mut stream| {
+        let block = vec![5; 1 << 16];
+        while stream.write_all(&block).is_ok() {}
+    })
+    .0
+}
+
 /// Accepts and holds connections, for ever.
 pub fn idle(ip: IpAddr) -> SocketAddr {
     let listener = listen(ip);

@@ -3,12 +3,12 @@
 mod receive;
 mod transmit;
 
-use std::{collections::VecDeque, net::SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    Config, Error, Event, Micros, Reason, Role, Stats, StreamId,
+    Config, Error, Micros, Reason, Role, Stats, StreamId,
     datagram::Datagrams,
     decoder::Decoder,
     flight::{Flight, Receipts},
@@ -16,8 +16,8 @@ use crate::{
     outbox::{Notice, Outbox},
     ping::Pings,
     schedule::{Key, Schedule},
-    stream::{Direction, Phase, Stream, Streams},
-    window::{self, Pool, ReceiveWindow, SendWindow},
+    stream::{Phase, Stream, Streams},
+    window::{self, Moment, Pool, ReceiveWindow, SendWindow},
 };
 
 /// The datagrams' place in the schedule; no stream has this id.
@@ -30,18 +30,17 @@ pub struct Connection {
     handshake: Handshake,
     decoder: Decoder,
     receipts: Receipts,
-    events: VecDeque<Event>,
     streams: Streams,
     pool: Pool,
     /// Bytes that streams have received and not consumed.
     unread: usize,
-    /// Bytes that streams have queued.
-    queued: usize,
     outbox: Outbox,
     datagrams: Datagrams,
     schedule: Schedule,
     flight: Flight,
     pings: Pings,
+    /// When bulk may go on that only its pace held back.
+    resume: Option<Micros>,
     /// The end of a frame for which the last transmit had no room.
     carry: BytesMut,
     dead: Option<Error>,
@@ -54,54 +53,51 @@ impl Connection {
             role: config.role,
             handshake: Handshake::new(&config),
             decoder: Decoder::default(),
-            receipts: Receipts::new(config.in_flight_limit),
-            events: VecDeque::new(),
+            receipts: Receipts::default(),
             streams: Streams::default(),
             pool: Pool::new(config.stream_window),
             unread: 0,
-            queued: 0,
             outbox: Outbox::default(),
             datagrams: Datagrams::default(),
             schedule: Schedule::default(),
-            flight: Flight::new(config.in_flight_limit),
+            flight: Flight::new(config.latency),
             pings: Pings::default(),
+            resume: None,
             carry: BytesMut::new(),
             dead: None,
         }
     }
 
-    /// What happened, oldest first. To be drained after every other call.
-    pub fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
     /// When to call [`Self::expire`], unless something happens before.
     pub fn next_deadline(&self) -> Option<Micros> {
-        self.datagrams.deadline()
+        self.datagrams.deadline().into_iter().chain(self.resume).min()
     }
 
-    /// Drop what is too old.
+    /// Drop what is too old. [`Self::transmit`] has to follow: what was paced may go on.
     pub fn expire(&mut self, now: Micros) {
         self.datagrams.expire(now);
+        self.resume.take_if(|resume| *resume <= now);
     }
 
     /// Client: ask for a connection to `target`; ends in [`Event::Opened`], [`Event::Refused`] or [`Event::Reset`].
     ///
-    /// Bytes may be sent at once; they travel behind the request and save a round trip. With too many streams open the
-    /// answer is [`Event::Refused`] from this end.
-    pub fn open(&mut self, target: SocketAddr) -> StreamId {
+    /// Bytes may be sent at once; they travel behind the request and save a round trip. `None` with too many streams
+    /// open: no stream of that kind was ever there.
+    ///
+    /// [`Event::Opened`]: crate::Event::Opened
+    /// [`Event::Refused`]: crate::Event::Refused
+    /// [`Event::Reset`]: crate::Event::Reset
+    pub fn open(&mut self, target: SocketAddr, now: Micros) -> Option<StreamId> {
         debug_assert_eq!(self.role, Role::Client, "only the client opens streams");
-        let id = self.streams.next_id();
-        let crowded = self.is_crowded() || self.outbox.is_full();
-        let Some(id) = id.filter(|_| !crowded) else {
-            let id = StreamId(id.unwrap_or(u32::MAX));
-            self.events.push_back(Event::Refused { id, reason: Reason::Exhausted });
-            return id;
-        };
+        if self.is_crowded() || self.outbox.is_full() {
+            return None;
+        }
+        let id = self.streams.next_id()?;
         let send = SendWindow::new(u64::from(window::FLOOR));
-        self.streams.insert(id, Stream::new(Phase::Unsent(target), send, ReceiveWindow::new(&mut self.pool)));
+        let receive = ReceiveWindow::new(&mut self.pool, now);
+        self.streams.insert(id, Stream::new(Phase::Unsent(target), send, receive));
         self.outbox.push(Notice::Open(id));
-        StreamId(id)
+        Some(StreamId(id))
     }
 
     /// Agent: the target is connected.
@@ -123,49 +119,25 @@ impl Connection {
         }
     }
 
-    /// How many bytes [`Self::send`] takes now, at most one frame; 0 promises [`Event::Writable`], except for a stream
-    /// that is finished or gone.
-    pub fn send_room(&mut self, id: StreamId) -> usize {
-        match self.streams.get(id.0) {
-            Some(stream) if stream.ours == Direction::Running => {
-                stream.wants_room |= stream.outgoing.room() == 0;
-                stream.outgoing.room()
-            }
-            _ => 0,
-        }
-    }
-
-    /// Queue bytes, at most [`Self::send_room`] of them. A stream that is finished or gone ignores them.
-    pub fn send(&mut self, id: StreamId, data: Bytes) {
+    /// The stream's [`Source`] has something: bytes, an end, a failure. Before this, and after it said that it has nothing,
+    /// it is not asked.
+    ///
+    /// [`Source`]: crate::Source
+    pub fn ready(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get(id.0) else { return };
-        if stream.ours != Direction::Running || data.is_empty() {
-            return;
-        }
-        debug_assert!(data.len() <= stream.outgoing.room(), "ask send_room first: memory is bounded by it");
-        self.queued += data.len();
-        stream.outgoing.push(data);
+        stream.ready = true;
         self.advance(id.0);
     }
 
-    /// Our direction ends after what is queued.
-    pub fn finish(&mut self, id: StreamId) {
-        let Some(stream) = self.streams.get(id.0) else { return };
-        if stream.ours == Direction::Running {
-            stream.ours = Direction::Finishing;
-            self.advance(id.0);
-        }
-    }
-
-    /// End both directions at once and forget the stream: what is queued is dropped, no event follows but those that are
-    /// waiting already.
+    /// End both directions at once and forget the stream: no event of it follows.
     ///
-    /// If both ends have finished already there is nothing to cut: what is queued still goes, and what is unread counts
-    /// as consumed. So an owner may reset whatever it lets go of.
-    pub fn reset(&mut self, id: StreamId, reason: Reason) {
+    /// If both ends have finished already there is nothing to cut: what is unread counts as consumed. So an owner may
+    /// reset whatever it lets go of.
+    pub fn reset(&mut self, id: StreamId, reason: Reason, now: Micros) {
         let Some(stream) = self.streams.get(id.0) else { return };
         if stream.is_closing() {
             let unread = stream.receive.unread();
-            return self.consumed(id, unread);
+            return self.consumed(id, unread, now);
         }
         if !matches!(stream.phase, Phase::Unsent(_)) {
             self.outbox.push(Notice::Reset(id.0, reason));
@@ -177,13 +149,17 @@ impl Connection {
     ///
     /// Every byte of [`Event::Data`] has to be reported here, those before [`Event::Eof`] too, unless the stream is
     /// reset: only then is it forgotten.
-    pub fn consumed(&mut self, id: StreamId, bytes: usize) {
+    ///
+    /// [`Event::Data`]: crate::Event::Data
+    /// [`Event::Eof`]: crate::Event::Eof
+    pub fn consumed(&mut self, id: StreamId, bytes: usize, now: Micros) {
         let Some(stream) = self.streams.get(id.0) else { return };
         self.unread -= stream.receive.consume(bytes);
         if stream.peer_finished {
             return self.forget_if_over(id.0);
         }
-        if stream.receive.update(&mut self.pool) && !stream.window_queued {
+        let moment = Moment { now, round_trip: self.flight.path(), unread: self.unread };
+        if stream.receive.update(&mut self.pool, moment) && !stream.window_queued {
             stream.window_queued = true;
             self.outbox.push(Notice::Window(id.0));
         }
@@ -204,7 +180,7 @@ impl Connection {
         self.outbox.push_message(kind, data)
     }
 
-    /// Ask for an [`Event::Pong`]; nothing while one is on its way.
+    /// Ask for an [`Event::Pong`](crate::Event::Pong); nothing while one is on its way.
     pub fn ping(&mut self, now: Micros) {
         self.pings.ask(now);
     }
@@ -223,7 +199,10 @@ impl Connection {
     pub fn stats(&self) -> Stats {
         Stats {
             in_flight: self.flight.in_flight(),
-            buffered: self.queued + self.datagrams.bytes() + self.outbox.bytes() + self.carry.len(),
+            in_flight_limit: self.flight.limit(),
+            rate: self.flight.rate(),
+            path: self.flight.path(),
+            buffered: self.datagrams.bytes() + self.outbox.bytes() + self.carry.len(),
             unread: self.unread,
             streams: self.streams.len(),
             sent: self.flight.sent(),
@@ -235,14 +214,11 @@ impl Connection {
         }
     }
 
-    /// Put the stream where its next step is: the schedule if it has something to send, the outbox if only EOF is left.
+    /// Put the stream into the schedule if it can send.
     fn advance(&mut self, id: u32) {
         let Some(stream) = self.streams.get(id) else { return };
         if stream.can_send() {
             self.schedule.activate(id, &mut stream.turn);
-        } else if stream.can_finish() {
-            stream.ours = Direction::Queued;
-            self.outbox.push(Notice::Eof(id));
         }
     }
 
@@ -255,7 +231,6 @@ impl Connection {
     /// The stream is gone. Its places in the schedule and the outbox are passed over when their turn comes.
     fn forget(&mut self, id: u32) {
         let Some(stream) = self.streams.remove(id) else { return };
-        self.queued -= stream.outgoing.len();
         self.unread -= stream.receive.unread();
         stream.receive.release(&mut self.pool);
     }

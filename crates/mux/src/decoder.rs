@@ -23,6 +23,7 @@ pub(crate) struct Decoder {
     /// The stream of the DATA frame that is arriving, and how much of it is to come.
     data: Option<(u32, usize)>,
     received: u64,
+    whole: u64,
 }
 
 /// How much of a frame has to be there before it can be acted on.
@@ -41,10 +42,15 @@ impl Decoder {
         if self.data.is_none() {
             let frame = if self.partial.is_empty() { self.direct(input)? } else { self.gather(input)? };
             if frame.is_some() {
+                self.whole = self.received;
                 return Ok(frame.map(Piece::Frame));
             }
         }
-        Ok(self.payload(input))
+        let piece = self.payload(input);
+        if piece.is_some() && self.data.is_none() {
+            self.whole = self.received;
+        }
+        Ok(piece)
     }
 
     /// Numbered bytes read, those of unfinished frames included.
@@ -52,9 +58,9 @@ impl Decoder {
         self.received
     }
 
-    /// Whether the last byte read was the last byte of a frame.
-    pub(crate) fn between_frames(&self) -> bool {
-        self.partial.is_empty() && self.data.is_none()
+    /// Numbered bytes of the frames that have ended.
+    pub(crate) fn whole(&self) -> u64 {
+        self.whole
     }
 
     /// A frame that starts and ends in `input`; what only starts there is kept.

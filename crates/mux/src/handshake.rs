@@ -3,9 +3,11 @@
 //! The client writes nothing before it has seen the marker, and neither end writes a numbered frame before it knows
 //! the other's version: what a user sends is never fed to a shell or to a stranger.
 
-use bytes::BytesMut;
-
-use crate::{Config, Error, Latency, Role, frame::Frame};
+use crate::{
+    Config, Error, Latency, Role,
+    frame::{Frame, MAX_DATA, MAX_DATA_BEFORE},
+    out::Out,
+};
 
 /// What the agent prints first. No text holds it: it starts with a zero byte, which it has only there, and has two bytes
 /// that no UTF-8 has.
@@ -19,7 +21,7 @@ const EPOCH: u32 = 1;
 
 /// What was added within the epoch. An end uses nothing that is newer than the peer's revision.
 ///
-/// 1: HELLO tells the client's choice of latency; bit 0 of the capabilities.
+/// 1: HELLO tells the client's choice of latency; bit 0 of the capabilities; DATA of more than 16 KiB.
 const REVISION: u32 = 1;
 
 /// Capabilities are one bit each; what needs both ends is used only if both have it.
@@ -87,18 +89,17 @@ impl Handshake {
         self.search.run(input)
     }
 
-    /// Append our first bytes when it is time for them; how many.
-    pub(crate) fn greet(&mut self, out: &mut BytesMut) -> usize {
+    /// Append our first bytes when it is time for them; whether it was.
+    pub(crate) fn greet(&mut self, out: &mut Out) -> bool {
         if self.greeted || !self.search.found {
-            return 0;
+            return false;
         }
         self.greeted = true;
-        let start = out.len();
         if self.role == Role::Agent {
-            out.extend_from_slice(&MARKER);
+            out.put(&MARKER);
         }
         Frame::Hello(self.ours).encode(out);
-        out.len() - start
+        true
     }
 
     pub(crate) fn has_greeted(&self) -> bool {
@@ -119,6 +120,11 @@ impl Handshake {
     /// Whether the peer is known to speak our version.
     pub(crate) fn is_done(&self) -> bool {
         self.peer.is_some()
+    }
+
+    /// The longest payload of DATA that the peer takes.
+    pub(crate) fn longest_data(&self) -> usize {
+        if self.peer.is_some_and(|peer| peer.revision == 0) { MAX_DATA_BEFORE } else { MAX_DATA }
     }
 
     /// What the peer said of itself.

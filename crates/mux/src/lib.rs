@@ -3,10 +3,14 @@
 //! No I/O, no clock, no threads: bytes and time are arguments, so that the whole protocol runs in a deterministic
 //! simulation. The frame layout and its reasons are in `docs/wire.md`.
 //!
-//! A driver does, whenever something happened: [`Connection::receive`] or [`Connection::expire`] or a stream call;
-//! then drains [`Connection::next_event`] and [`Connection::transmit`]s in turn until neither has anything (transmitting
-//! makes room, which is an event); then sleeps until the pipe is readable, or writable with something left to transmit,
-//! or [`Connection::next_deadline`].
+//! A driver does, whenever something happened: [`Connection::receive`] until all that was read is taken, or
+//! [`Connection::expire`], or a stream call; then [`Connection::transmit`]s until that has nothing; then sleeps until the
+//! pipe is readable, or writable with something left to transmit, or [`Connection::next_deadline`].
+//!
+//! No byte of a stream is kept here. What arrives is lent to the driver where it lies in the buffer that the pipe was read
+//! into ([`Event::Data`]); what leaves is read from a [`Source`] straight into the buffer that the pipe is written from,
+//! when it is that stream's turn and not before. So nothing is copied or allocated for a frame, nothing waits that a
+//! keystroke could not overtake, and an idle stream has no buffer.
 //!
 //! Start reading at [`Connection`]. One decision per file: `schedule` says who sends next, `flight` how much may be
 //! under way, `window` how much a reader promises to take. Sockets, files, tasks and the meaning of a control message
@@ -21,6 +25,7 @@ mod error;
 mod flight;
 mod frame;
 mod handshake;
+mod out;
 mod outbox;
 mod ping;
 mod schedule;
@@ -63,21 +68,15 @@ pub enum Latency {
     Unlimited,
 }
 
-/// What may be under way while the limit is fixed. OpenSSH lets 2 MiB per round trip through and slows down when it is
-/// reached, so 2 MiB - 128 KiB is the most that makes sense; every byte above rate x round trip only makes others wait.
-/// 1 MiB fills 168 Mbit/s at 50 ms, and on a 10 Mbit/s line makes a keystroke wait for 0.8 s instead of 1.6.
-const IN_FLIGHT: usize = 1 << 20;
-
-/// A stream alone may fill the pipe: its credit is renewed when half is used, so one half has to last for a round trip.
-const STREAM_WINDOW: u32 = 2 * IN_FLIGHT as u32;
+/// The largest window of a stream: the 2 MiB that ssh lets be under way, and the quarter that is used up before the window
+/// is raised. So one stream alone can fill the pipe, and a reader that stopped costs no more.
+const STREAM_WINDOW: u32 = 5 << 19;
 
 /// Limits of one connection; `Config::new` gives the product's values.
 #[derive(Debug, Clone, Copy)]
 pub struct Config {
     /// Which end this is.
     pub role: Role,
-    /// Most numbered bytes written to the pipe and not acknowledged by the peer.
-    pub in_flight_limit: usize,
     /// Client: what both ends do about latency. Of no meaning for an agent, which is told.
     pub latency: Latency,
     /// Whether this end's processor has AES instructions; the peer is told (see [`Connection::peer_has_aes`]).
@@ -90,13 +89,7 @@ pub struct Config {
 impl Config {
     /// The product's values for this end.
     pub fn new(role: Role) -> Self {
-        Self {
-            role,
-            in_flight_limit: IN_FLIGHT,
-            latency: Latency::default(),
-            hardware_aes: false,
-            stream_window: STREAM_WINDOW,
-        }
+        Self { role, latency: Latency::default(), hardware_aes: false, stream_window: STREAM_WINDOW }
     }
 }
 
@@ -105,7 +98,13 @@ impl Config {
 pub struct Stats {
     /// Numbered bytes written to the pipe that the peer has not acknowledged.
     pub in_flight: usize,
-    /// Bytes that wait here to be sent: streams, datagrams, control messages.
+    /// The most that bulk may have of these now.
+    pub in_flight_limit: usize,
+    /// The link's rate in bytes a second, as far as it is known.
+    pub rate: Option<u64>,
+    /// The link's round trip without our own queue.
+    pub path: Option<Micros>,
+    /// Bytes that wait here to be sent: datagrams, control messages.
     pub buffered: usize,
     /// Bytes received for streams and not `consumed` yet.
     pub unread: usize,
@@ -150,10 +149,35 @@ pub enum Reason {
     Failed,
 }
 
-/// What happened; drained with [`Connection::next_event`].
+/// Where the bytes of streams come from. Asked by [`Connection::transmit`] for streams that are [`Connection::ready`], when
+/// it is their turn.
+pub trait Source {
+    /// Put the stream's next bytes at the beginning of `buffer`, which is never empty.
+    fn read(&mut self, id: StreamId, buffer: &mut [u8]) -> Supply;
+}
+
+/// What a [`Source`] had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supply {
+    /// So many bytes, at least one.
+    Bytes {
+        /// How many.
+        count: usize,
+        /// Whether there may be more now; if not, [`Connection::ready`] says when there is.
+        more: bool,
+    },
+    /// Nothing now; [`Connection::ready`] says when there is.
+    Empty,
+    /// Everything was said: our direction ends. The other may go on.
+    End,
+    /// The sender is broken: the stream ends at once, in both directions, and is gone. No event follows.
+    Broken(Reason),
+}
+
+/// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "a variant's sentence explains its fields")]
-pub enum Event {
+pub enum Event<'a> {
     /// The peer's Hello arrived. Streams may be opened before; nothing of theirs is sent before.
     Ready,
     /// Agent: the client wants a connection to `target`; answer with `accept` or `refuse`. What the user's program says
@@ -164,13 +188,11 @@ pub enum Event {
     /// Client: the agent could not connect. The stream is gone.
     Refused { id: StreamId, reason: Reason },
     /// Bytes for the stream's reader; say `consumed` once they have left us. Never empty.
-    Data { id: StreamId, data: Bytes },
+    Data { id: StreamId, data: &'a [u8] },
     /// The peer's sender is done; our direction may go on.
     Eof { id: StreamId },
     /// The stream ended at once, in both directions. The stream is gone.
     Reset { id: StreamId, reason: Reason },
-    /// `send_room` was asked and gave 0; now there is room.
-    Writable { id: StreamId },
     /// A datagram of a flow (UDP, DNS, echo). Carried, may be dropped; nothing waits for it.
     Datagram { flow: u32, data: Bytes },
     /// A request or an answer outside any stream (hosts, routes, resolve, probe): kind and content, both opaque here.

@@ -16,6 +16,9 @@ const MAX_NOTICES: usize = 4 * MAX_STREAMS;
 /// Most bytes of messages that wait: three of the largest and some hundred small ones.
 const MAX_MESSAGES: usize = 4 * MAX_CONTROL;
 
+/// Places that are kept when nothing waits, so that a busy stream's WINDOWs allocate nothing: 4 KiB.
+const KEPT: usize = 256;
+
 /// A frame about one stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Notice {
@@ -45,7 +48,7 @@ impl Outbox {
 
     pub(crate) fn drop_notice(&mut self) {
         self.notices.pop_front();
-        if self.notices.is_empty() {
+        if self.notices.is_empty() && self.notices.capacity() > KEPT {
             self.notices = VecDeque::new();
         }
     }

@@ -1,14 +1,11 @@
-//! One stream: its two windows, what it queues, and how far each direction has come.
+//! One stream: its two windows, and how far each direction has come.
 //!
 //! The state is small and holds no buffer while the stream is idle, because most streams of a desktop are idle.
 
 use std::{collections::HashMap, net::SocketAddr};
 
-use bytes::{Buf, Bytes, BytesMut};
-
 use crate::{
     Error,
-    frame::MAX_DATA,
     schedule::Turn,
     window::{ReceiveWindow, SendWindow},
 };
@@ -35,7 +32,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) phase: Phase,
-    pub(crate) outgoing: Outgoing,
+    /// Its owner has something for it: bytes or an end.
+    pub(crate) ready: bool,
     pub(crate) send: SendWindow,
     pub(crate) receive: ReceiveWindow,
     pub(crate) turn: Turn,
@@ -44,16 +42,12 @@ pub(crate) struct Stream {
     pub(crate) peer_finished: bool,
     /// A WINDOW frame waits in the outbox; it will carry the limit of the moment when it is written.
     pub(crate) window_queued: bool,
-    /// The owner was told that there is no room.
-    pub(crate) wants_room: bool,
 }
 
 /// How far our direction is from its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Running,
-    /// EOF follows what is queued.
-    Finishing,
     /// EOF waits in the outbox.
     Queued,
     /// EOF is written.
@@ -64,25 +58,19 @@ impl Stream {
     pub(crate) fn new(phase: Phase, send: SendWindow, receive: ReceiveWindow) -> Self {
         Self {
             phase,
-            outgoing: Outgoing::default(),
+            ready: false,
             send,
             receive,
             turn: Turn::default(),
             ours: Direction::Running,
             peer_finished: false,
             window_queued: false,
-            wants_room: false,
         }
     }
 
     /// Whether it should be in the schedule.
     pub(crate) fn can_send(&self) -> bool {
-        self.phase != Phase::Incoming && !self.outgoing.is_empty() && self.send.room() > 0
-    }
-
-    /// Whether EOF may go to the outbox.
-    pub(crate) fn can_finish(&self) -> bool {
-        self.phase != Phase::Incoming && self.ours == Direction::Finishing && self.outgoing.is_empty()
+        self.phase != Phase::Incoming && self.ready && self.ours == Direction::Running && self.send.room() > 0
     }
 
     /// Whether both directions have been ended in order.
@@ -93,51 +81,6 @@ impl Stream {
     /// Whether nothing can happen any more. A stream with unread bytes lives on, so that it counts for the memory.
     pub(crate) fn is_over(&self) -> bool {
         self.peer_finished && self.ours == Direction::Finished && self.receive.unread() == 0
-    }
-}
-
-/// What a stream queues: at most one frame. The first piece is kept as it came; what is added before it has gone is
-/// gathered behind it, so that many small writes do not become many small allocations.
-#[derive(Debug, Default)]
-pub(crate) struct Outgoing {
-    front: Bytes,
-    rest: BytesMut,
-}
-
-impl Outgoing {
-    pub(crate) fn push(&mut self, data: Bytes) {
-        if self.is_empty() {
-            self.front = data;
-        } else {
-            self.rest.extend_from_slice(&data);
-        }
-    }
-
-    /// The first `count` bytes, in two parts.
-    pub(crate) fn first(&self, count: usize) -> [&[u8]; 2] {
-        let front = count.min(self.front.len());
-        [&self.front[..front], &self.rest[..count - front]]
-    }
-
-    pub(crate) fn advance(&mut self, count: usize) {
-        let front = count.min(self.front.len());
-        self.front.advance(front);
-        self.rest.advance(count - front);
-        if self.front.is_empty() {
-            self.front = std::mem::take(&mut self.rest).freeze();
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.front.len() + self.rest.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    pub(crate) fn room(&self) -> usize {
-        MAX_DATA.saturating_sub(self.len())
     }
 }
 
@@ -203,22 +146,6 @@ mod tests {
 
     #[test]
     fn an_idle_stream_is_small() {
-        assert!(size_of::<Stream>() <= 200, "{} bytes", size_of::<Stream>());
-    }
-
-    #[test]
-    fn small_writes_are_gathered_and_come_out_in_order() {
-        let mut outgoing = Outgoing::default();
-        for byte in 0..100u8 {
-            outgoing.push(Bytes::copy_from_slice(&[byte]));
-        }
-        let mut seen = Vec::new();
-        while !outgoing.is_empty() {
-            let count = outgoing.len().min(7);
-            seen.extend(outgoing.first(count).concat());
-            outgoing.advance(count);
-        }
-        assert!(seen.into_iter().eq(0..100));
-        assert_eq!(outgoing.rest.capacity(), 0, "an idle stream holds no buffer");
+        assert!(size_of::<Stream>() <= 136, "{} bytes", size_of::<Stream>());
     }
 }

@@ -4,77 +4,91 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-
 use super::Connection;
 use crate::{
     Error, Event, Micros, Reason, Role, StreamId,
     decoder::Piece,
     frame::{Frame, Kind},
+    handshake::Hello,
     outbox::Notice,
     stream::{Phase, Stream},
     window::{ReceiveWindow, SendWindow},
 };
 
 impl Connection {
-    /// Feed bytes read from the pipe, in any split. After an error the connection is dead and says only that.
-    pub fn receive(&mut self, bytes: &[u8], now: Micros) -> Result<(), Error> {
-        if self.dead.is_none() {
-            self.dead = self.take_in(bytes, now).err();
+    /// Take in bytes read from the pipe, in any split, up to the next event; `input` is moved on. To be called until it
+    /// gives `None`: then all of `input` is taken. After an error the connection is dead and says only that.
+    pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Micros) -> Result<Option<Event<'a>>, Error> {
+        if let Some(error) = &self.dead {
+            return Err(error.clone());
         }
-        self.dead.clone().map_or(Ok(()), Err)
+        let result = self.take_in(input, now);
+        self.dead = result.as_ref().err().cloned();
+        result
     }
 
-    fn take_in(&mut self, mut bytes: &[u8], now: Micros) -> Result<(), Error> {
-        if !self.handshake.find_marker(&mut bytes)? {
-            return Ok(());
+    fn take_in<'a>(&mut self, input: &mut &'a [u8], now: Micros) -> Result<Option<Event<'a>>, Error> {
+        if !self.handshake.find_marker(input)? {
+            return Ok(None);
         }
-        while let Some(piece) = self.decoder.next(&mut bytes)? {
-            match piece {
+        while let Some(piece) = self.decoder.next(input)? {
+            let event = match piece {
                 Piece::Data { id, bytes } => self.on_data(id, bytes)?,
                 Piece::Frame(frame) => self.on_frame(frame, now)?,
+            };
+            if event.is_some() {
+                return Ok(event);
             }
         }
-        self.receipts.note(self.decoder.received(), self.decoder.between_frames(), now);
-        Ok(())
+        self.receipts.note(self.decoder.received(), self.decoder.whole(), now);
+        Ok(None)
     }
 
-    fn on_frame(&mut self, frame: Frame, now: Micros) -> Result<(), Error> {
+    fn on_frame(&mut self, frame: Frame, now: Micros) -> Result<Option<Event<'static>>, Error> {
         match frame {
-            Frame::Hello(hello) => return self.on_hello(hello),
+            Frame::Hello(hello) => return self.on_hello(hello).map(Some),
             _ => self.require_hello(frame.kind())?,
         }
         match frame {
-            Frame::Hello(_) => {}
-            Frame::Open { id, limit, target } => self.on_open(id, limit, target)?,
-            Frame::Opened { id, limit } => self.on_opened(id, limit)?,
-            Frame::Refused { id, reason } => self.on_refused(id, reason)?,
-            Frame::Eof { id } => self.on_eof(id)?,
-            Frame::Reset { id, reason } => self.on_reset(id, reason)?,
-            Frame::Window { id, limit } => self.on_window(id, limit)?,
-            Frame::Datagram { flow, data } => self.events.push_back(Event::Datagram { flow, data }),
-            Frame::Control { kind, data } => self.events.push_back(Event::Control { kind, data }),
-            Frame::Ack { received, at } => self.flight.acknowledge(received, at, now)?,
-            Frame::Ping { token } => self.pings.owe(token),
+            Frame::Open { id, limit, target } => return self.on_open(id, limit, target, now),
+            Frame::Opened { id, limit } => return self.on_opened(id, limit),
+            Frame::Refused { id, reason } => return self.on_refused(id, reason),
+            Frame::Eof { id } => return self.on_eof(id),
+            Frame::Reset { id, reason } => return self.on_reset(id, reason),
+            Frame::Datagram { flow, data } => return Ok(Some(Event::Datagram { flow, data })),
+            Frame::Control { kind, data } => return Ok(Some(Event::Control { kind, data })),
             Frame::Pong { token } => {
-                let round_trip = self.pings.answer(token, now)?;
-                self.events.push_back(Event::Pong { round_trip });
+                return Ok(Some(Event::Pong { round_trip: self.pings.answer(token, now)? }));
             }
+            Frame::Window { id, limit } => self.on_window(id, limit)?,
+            Frame::Ack { received, at } => {
+                self.flight.acknowledge(received, at, now, !self.schedule.is_idle())?;
+            }
+            Frame::Ping { token } => self.pings.owe(token),
+            Frame::Hello(_) => {}
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn on_hello(&mut self, hello: crate::handshake::Hello) -> Result<(), Error> {
+    fn on_hello(&mut self, hello: Hello) -> Result<Event<'static>, Error> {
         self.handshake.on_hello(hello)?;
-        self.events.push_back(Event::Ready);
-        Ok(())
+        if self.role == Role::Agent {
+            self.flight.choose(hello.latency);
+        }
+        Ok(Event::Ready)
     }
 
     fn require_hello(&self, kind: Kind) -> Result<(), Error> {
         if self.handshake.is_done() { Ok(()) } else { Err(Error::Unexpected(kind.name())) }
     }
 
-    fn on_open(&mut self, id: u32, limit: u64, target: SocketAddr) -> Result<(), Error> {
+    fn on_open(
+        &mut self,
+        id: u32,
+        limit: u64,
+        target: SocketAddr,
+        now: Micros,
+    ) -> Result<Option<Event<'static>>, Error> {
         if self.role == Role::Client || !self.streams.claim(id) {
             return Err(Error::Unexpected(Kind::Open.name()));
         }
@@ -83,67 +97,59 @@ impl Connection {
         }
         if self.is_crowded() {
             self.outbox.push(Notice::Refused(id, Reason::Exhausted));
-            return Ok(());
+            return Ok(None);
         }
-        let receive = ReceiveWindow::new(&mut self.pool);
+        let receive = ReceiveWindow::new(&mut self.pool, now);
         self.streams.insert(id, Stream::new(Phase::Incoming, SendWindow::new(limit), receive));
-        self.events.push_back(Event::Incoming { id: StreamId(id), target });
-        Ok(())
+        Ok(Some(Event::Incoming { id: StreamId(id), target }))
     }
 
-    fn on_opened(&mut self, id: u32, limit: u64) -> Result<(), Error> {
-        let Some(stream) = self.streams.named(id)? else { return Ok(()) };
+    fn on_opened(&mut self, id: u32, limit: u64) -> Result<Option<Event<'static>>, Error> {
+        let Some(stream) = self.streams.named(id)? else { return Ok(None) };
         if stream.phase != Phase::Asked || !stream.send.raise(limit) {
             return Err(Error::Unexpected(Kind::Opened.name()));
         }
         stream.phase = Phase::Open;
-        self.events.push_back(Event::Opened { id: StreamId(id) });
         self.advance(id);
-        Ok(())
+        Ok(Some(Event::Opened { id: StreamId(id) }))
     }
 
-    fn on_refused(&mut self, id: u32, reason: Reason) -> Result<(), Error> {
-        let Some(stream) = self.streams.named(id)? else { return Ok(()) };
+    fn on_refused(&mut self, id: u32, reason: Reason) -> Result<Option<Event<'static>>, Error> {
+        let Some(stream) = self.streams.named(id)? else { return Ok(None) };
         if stream.phase != Phase::Asked {
             return Err(Error::Unexpected(Kind::Refused.name()));
         }
         self.forget(id);
-        self.events.push_back(Event::Refused { id: StreamId(id), reason });
-        Ok(())
+        Ok(Some(Event::Refused { id: StreamId(id), reason }))
     }
 
-    fn on_data(&mut self, id: u32, bytes: &[u8]) -> Result<(), Error> {
+    fn on_data<'a>(&mut self, id: u32, data: &'a [u8]) -> Result<Option<Event<'a>>, Error> {
         self.require_hello(Kind::Data)?;
-        let Some(stream) = self.streams.named(id)? else { return Ok(()) };
+        let Some(stream) = self.streams.named(id)? else { return Ok(None) };
         if stream.phase == Phase::Asked || stream.peer_finished {
             return Err(Error::Unexpected(Kind::Data.name()));
         }
-        if !stream.receive.receive(bytes.len()) {
+        if !stream.receive.receive(data.len()) {
             return Err(Error::Credit(id));
         }
-        self.unread += bytes.len();
-        // A copy of its own: a piece of the batch would keep the whole batch alive for as long as its reader is slow.
-        self.events.push_back(Event::Data { id: StreamId(id), data: Bytes::copy_from_slice(bytes) });
-        Ok(())
+        self.unread += data.len();
+        Ok(Some(Event::Data { id: StreamId(id), data }))
     }
 
-    fn on_eof(&mut self, id: u32) -> Result<(), Error> {
-        let Some(stream) = self.streams.named(id)? else { return Ok(()) };
+    fn on_eof(&mut self, id: u32) -> Result<Option<Event<'static>>, Error> {
+        let Some(stream) = self.streams.named(id)? else { return Ok(None) };
         if stream.phase == Phase::Asked || stream.peer_finished {
             return Err(Error::Unexpected(Kind::Eof.name()));
         }
         stream.peer_finished = true;
-        self.events.push_back(Event::Eof { id: StreamId(id) });
         self.forget_if_over(id);
-        Ok(())
+        Ok(Some(Event::Eof { id: StreamId(id) }))
     }
 
-    fn on_reset(&mut self, id: u32, reason: Reason) -> Result<(), Error> {
-        if self.streams.named(id)?.is_some() {
-            self.forget(id);
-            self.events.push_back(Event::Reset { id: StreamId(id), reason });
-        }
-        Ok(())
+    fn on_reset(&mut self, id: u32, reason: Reason) -> Result<Option<Event<'static>>, Error> {
+        let lives = self.streams.named(id)?.is_some();
+        self.forget(id);
+        Ok(lives.then_some(Event::Reset { id: StreamId(id), reason }))
     }
 
     fn on_window(&mut self, id: u32, limit: u64) -> Result<(), Error> {

@@ -1,12 +1,11 @@
 //! What the pipe takes: the greeting, then what is outside the numbered bytes, then control, then whose turn it is.
 
-use bytes::BytesMut;
-
 use super::{Connection, DATAGRAMS};
 use crate::{
-    Event, Micros, StreamId,
+    Micros, Source, StreamId, Supply,
     flight::Class,
     frame::{self, Frame},
+    out::Out,
     outbox::Notice,
     stream::{Direction, Phase},
 };
@@ -23,53 +22,44 @@ const SPLINTER: usize = 1 << 10;
 /// What became of an attempt to send a frame.
 enum Step {
     Sent,
-    /// There is a frame, and no room for it.
+    /// There is a frame, and it may not go now or has no space.
     Blocked,
     Idle,
 }
 
 impl Connection {
-    /// Append at most `room` bytes to `out`; how many (0 = nothing may be sent now).
-    pub fn transmit(&mut self, out: &mut BytesMut, room: usize, now: Micros) -> usize {
+    /// Fill `space` from its beginning with what may be sent now; how many bytes (0 = nothing). Streams' bytes are read
+    /// from `source` straight into it, when it is their turn.
+    pub fn transmit(&mut self, space: &mut [u8], now: Micros, source: &mut impl Source) -> usize {
         if self.dead.is_some() {
             return 0;
         }
-        let start = out.len();
-        let end = start.saturating_add(room);
-        self.put_carry(out, room);
+        let mut out = Out::new(space, std::mem::take(&mut self.carry));
         self.datagrams.expire(now);
-        while out.len() < end && self.put_next(out) {}
-        self.flight.mark(now);
-        if out.len() > end {
-            self.carry.extend_from_slice(&out[end..]);
-            out.truncate(end);
-        }
-        out.len() - start
+        self.schedule.set_quantum(self.flight.frame());
+        while out.room() > 0 && self.put_next(&mut out, now, source) {}
+        self.resume = if self.schedule.is_idle() { None } else { self.flight.paced_until(now) };
+        let (used, carry) = out.finish();
+        self.carry = carry;
+        used
     }
 
-    fn put_carry(&mut self, out: &mut BytesMut, room: usize) {
-        out.extend_from_slice(&self.carry.split_to(room.min(self.carry.len())));
-        if self.carry.is_empty() {
-            self.carry = BytesMut::new();
-        }
-    }
-
-    fn put_next(&mut self, out: &mut BytesMut) -> bool {
-        if self.handshake.greet(out) > 0 || self.put_unnumbered(out) {
+    fn put_next(&mut self, out: &mut Out, now: Micros, source: &mut impl Source) -> bool {
+        if self.handshake.greet(out) || self.put_unnumbered(out) {
             return true;
         }
         if !self.handshake.is_done() {
             return false;
         }
-        match self.put_control(out) {
+        match self.put_control(out, now) {
             Step::Sent => true,
             // Whatever went instead would take the room that control waits for.
             Step::Blocked => false,
-            Step::Idle => self.put_turn(out),
+            Step::Idle => self.put_turn(out, now, source),
         }
     }
 
-    fn put_unnumbered(&mut self, out: &mut BytesMut) -> bool {
+    fn put_unnumbered(&mut self, out: &mut Out) -> bool {
         if !self.handshake.has_greeted() {
             return false;
         }
@@ -78,27 +68,27 @@ impl Connection {
         frame.map(|frame| frame.encode(out)).is_some()
     }
 
-    fn put_control(&mut self, out: &mut BytesMut) -> Step {
+    fn put_control(&mut self, out: &mut Out, now: Micros) -> Step {
         while let Some(notice) = self.outbox.notice() {
-            if !self.flight.fits(Class::Control, NOTICE) {
+            if !self.flight.fits(Class::Control, NOTICE, now) {
                 return Step::Blocked;
             }
             self.outbox.drop_notice();
             if let Some(frame) = self.frame_of(notice) {
-                self.flight.wrote(frame.encode(out));
+                self.flight.wrote(frame.encode(out), Class::Control, now);
                 return Step::Sent;
             }
         }
-        self.put_message(out)
+        self.put_message(out, now)
     }
 
-    fn put_message(&mut self, out: &mut BytesMut) -> Step {
+    fn put_message(&mut self, out: &mut Out, now: Micros) -> Step {
         let Some((kind, data)) = self.outbox.message() else { return Step::Idle };
-        if !self.flight.fits(Class::Control, data.len() + FRONT) {
+        if !self.flight.fits(Class::Control, data.len() + FRONT, now) {
             return Step::Blocked;
         }
         let frame = Frame::Control { kind: *kind, data: data.clone() };
-        self.flight.wrote(frame.encode(out));
+        self.flight.wrote(frame.encode(out), Class::Control, now);
         self.outbox.drop_message();
         Step::Sent
     }
@@ -131,10 +121,13 @@ impl Connection {
         Some(Frame::Open { id, limit: stream.receive.granted(), target })
     }
 
-    fn put_turn(&mut self, out: &mut BytesMut) -> bool {
+    fn put_turn(&mut self, out: &mut Out, now: Micros, source: &mut impl Source) -> bool {
         while let Some((key, class)) = self.schedule.head() {
-            let step =
-                if key == DATAGRAMS { self.put_datagram(out, class) } else { self.put_data(out, key, class) };
+            let step = if key == DATAGRAMS {
+                self.put_datagram(out, class, now)
+            } else {
+                self.put_data(out, key, (class, now), source)
+            };
             match step {
                 Step::Sent => return true,
                 Step::Blocked => return false,
@@ -144,7 +137,7 @@ impl Connection {
         false
     }
 
-    fn put_datagram(&mut self, out: &mut BytesMut, class: Class) -> Step {
+    fn put_datagram(&mut self, out: &mut Out, class: Class, now: Micros) -> Step {
         // A datagram cannot be cut and may be worth several turns. DATA is at most one.
         if self.schedule.put_off(&mut self.datagrams.turn) {
             return Step::Idle;
@@ -153,47 +146,68 @@ impl Connection {
             self.schedule.settle(&mut self.datagrams.turn, 0, false);
             return Step::Idle;
         };
-        if !self.flight.fits(class, data.len() + FRONT) {
+        if !self.flight.fits(class, data.len() + FRONT, now) {
             return Step::Blocked;
         }
         let written = Frame::Datagram { flow, data: data.clone() }.encode(out);
-        self.flight.wrote(written);
+        self.flight.wrote(written, class, now);
         self.datagrams.pop();
         let more = !self.datagrams.is_empty();
         self.schedule.settle(&mut self.datagrams.turn, written, more);
         Step::Sent
     }
 
-    fn put_data(&mut self, out: &mut BytesMut, id: u32, class: Class) -> Step {
+    fn put_data(
+        &mut self,
+        out: &mut Out,
+        id: u32,
+        (class, now): (Class, Micros),
+        source: &mut impl Source,
+    ) -> Step {
         let Some(stream) = self.streams.get(id) else {
             self.schedule.forget_head();
             return Step::Idle;
         };
         debug_assert!(stream.can_send(), "a stream is listed only while it can send");
-        let wanted = stream.outgoing.len().min(stream.send.room()).min(frame::MAX_DATA);
-        let count = wanted.min(self.flight.room(class).saturating_sub(FRONT));
-        if count < wanted.min(SPLINTER) {
+        let most = stream.send.room().min(self.flight.frame()).min(self.handshake.longest_data());
+        let room = self.flight.room(class, now).saturating_sub(FRONT);
+        let least = most.min(SPLINTER);
+        if room < least {
             return Step::Blocked;
         }
-        self.flight.wrote(frame::put_data(out, id, stream.outgoing.first(count)));
-        self.queued -= count;
-        stream.send.spend(count);
-        stream.outgoing.advance(count);
-        let more = stream.can_send();
-        self.schedule.settle(&mut stream.turn, count, more);
-        self.after_data(id);
-        Step::Sent
-    }
-
-    /// The stream has room again, and perhaps nothing but EOF left.
-    fn after_data(&mut self, id: u32) {
-        let Some(stream) = self.streams.get(id) else { return };
-        if stream.wants_room && stream.outgoing.room() >= frame::MAX_DATA / 2 {
-            stream.wants_room = false;
-            if stream.ours == Direction::Running {
-                self.events.push_back(Event::Writable { id: StreamId(id) });
+        let read = |buffer: &mut [u8]| {
+            let supply = source.read(StreamId(id), buffer);
+            let count = if let Supply::Bytes { count, .. } = supply { count } else { 0 };
+            debug_assert!(count <= buffer.len(), "nobody reads more than there is space for");
+            (count, supply)
+        };
+        let Some((written, supply)) = frame::put_data(out, id, (least, most.min(room)), read) else {
+            return Step::Blocked;
+        };
+        stream.ready = false;
+        match supply {
+            Supply::Bytes { count, more } => {
+                stream.ready = more;
+                stream.send.spend(count);
+                self.flight.wrote(written, class, now);
+                let more = stream.can_send();
+                self.schedule.settle(&mut stream.turn, count, more);
+            }
+            Supply::Empty => {
+                self.schedule.settle(&mut stream.turn, 0, false);
+                return Step::Idle;
+            }
+            Supply::End => {
+                stream.ours = Direction::Queued;
+                self.schedule.settle(&mut stream.turn, 0, false);
+                self.outbox.push(Notice::Eof(id));
+            }
+            Supply::Broken(reason) => {
+                self.schedule.settle(&mut stream.turn, 0, false);
+                self.outbox.push(Notice::Reset(id, reason));
+                self.forget(id);
             }
         }
-        self.advance(id);
+        Step::Sent
     }
 }

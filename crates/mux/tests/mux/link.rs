@@ -4,6 +4,21 @@ use std::collections::VecDeque;
 
 use ropeway_mux::Micros;
 
+/// One direction, whatever it is made of.
+pub trait Carrier {
+    /// Bytes that the writer may write now.
+    fn room(&self, now: Micros) -> usize;
+    fn write(&mut self, bytes: &[u8], now: Micros);
+    /// What has arrived by now, a piece at a time.
+    fn read(&mut self, now: Micros) -> Option<Vec<u8>>;
+    /// When something happens in it by itself.
+    fn next_arrival(&self) -> Option<Micros>;
+    /// When a writer that found no room may try again.
+    fn next_room(&self, now: Micros) -> Option<Micros>;
+    /// Something is changed on the way.
+    fn damage(&mut self, damage: Damage);
+}
+
 /// How a pipe behaves.
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -43,49 +58,12 @@ pub struct Pipe {
     free_at: u64,
     under_way: VecDeque<(Micros, Vec<u8>)>,
     written: usize,
-    pub damage: Option<Damage>,
+    damage: Option<Damage>,
 }
 
 impl Pipe {
     pub fn new(link: Link, seed: u64) -> Self {
         Self { link, random: Random(seed), free_at: 0, under_way: VecDeque::new(), written: 0, damage: None }
-    }
-
-    /// Bytes that the writer may write now. Like a kernel's, the pipe is not writable for a few bytes.
-    pub fn room(&self, now: Micros) -> usize {
-        let room = self.link.buffer.saturating_sub(self.backlog(now));
-        if room < self.least_room() { 0 } else { room }
-    }
-
-    pub fn write(&mut self, bytes: &[u8], now: Micros) {
-        let start = self.written;
-        self.written += bytes.len();
-        let damaged = self.damaged(bytes.to_vec(), start);
-        let mut rest = &damaged[..];
-        while !rest.is_empty() {
-            let length = 1 + self.random.below(self.link.piece.min(rest.len()));
-            let (piece, behind) = rest.split_at(length);
-            let sent = self.free_at.max(now.0 * 1_000) + length as u64 * 1_000_000_000 / self.link.rate;
-            self.free_at = sent;
-            self.under_way.push_back((Micros(sent.div_ceil(1_000) + self.link.delay.0), piece.to_vec()));
-            rest = behind;
-        }
-    }
-
-    /// What has arrived by now, a piece at a time.
-    pub fn read(&mut self, now: Micros) -> Option<Vec<u8>> {
-        self.under_way.pop_front_if(|(arrival, _)| *arrival <= now).map(|(_, bytes)| bytes)
-    }
-
-    pub fn next_arrival(&self) -> Option<Micros> {
-        self.under_way.front().map(|(arrival, _)| *arrival)
-    }
-
-    /// When a writer that found no room may try again.
-    pub fn next_room(&self, now: Micros) -> Option<Micros> {
-        let full = (self.link.buffer - self.least_room()) as u64;
-        let writable = self.free_at.saturating_sub(full * 1_000_000_000 / self.link.rate);
-        (self.room(now) == 0).then(|| Micros(writable.div_ceil(1_000)).max(Micros(now.0 + 1)))
     }
 
     fn least_room(&self) -> usize {
@@ -118,6 +96,47 @@ impl Pipe {
             None => {}
         }
         bytes
+    }
+}
+
+impl Carrier for Pipe {
+    /// Like a kernel's, the pipe is not writable for a few bytes.
+    fn room(&self, now: Micros) -> usize {
+        let room = self.link.buffer.saturating_sub(self.backlog(now));
+        if room < self.least_room() { 0 } else { room }
+    }
+
+    fn write(&mut self, bytes: &[u8], now: Micros) {
+        let start = self.written;
+        self.written += bytes.len();
+        let damaged = self.damaged(bytes.to_vec(), start);
+        let mut rest = &damaged[..];
+        while !rest.is_empty() {
+            let length = 1 + self.random.below(self.link.piece.min(rest.len()));
+            let (piece, behind) = rest.split_at(length);
+            let sent = self.free_at.max(now.0 * 1_000) + length as u64 * 1_000_000_000 / self.link.rate;
+            self.free_at = sent;
+            self.under_way.push_back((Micros(sent.div_ceil(1_000) + self.link.delay.0), piece.to_vec()));
+            rest = behind;
+        }
+    }
+
+    fn read(&mut self, now: Micros) -> Option<Vec<u8>> {
+        self.under_way.pop_front_if(|(arrival, _)| *arrival <= now).map(|(_, bytes)| bytes)
+    }
+
+    fn next_arrival(&self) -> Option<Micros> {
+        self.under_way.front().map(|(arrival, _)| *arrival)
+    }
+
+    fn next_room(&self, now: Micros) -> Option<Micros> {
+        let full = (self.link.buffer - self.least_room()) as u64;
+        let writable = self.free_at.saturating_sub(full * 1_000_000_000 / self.link.rate);
+        (self.room(now) == 0).then(|| Micros(writable.div_ceil(1_000)).max(Micros(now.0 + 1)))
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        self.damage = Some(damage);
     }
 }
 

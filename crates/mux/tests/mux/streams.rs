@@ -76,7 +76,7 @@ fn the_client_may_end_its_half_and_hear_the_rest() {
     assert!(pair.agent.program(id).eof);
     assert!(!pair.client.program(id).eof);
     assert_eq!(pair.client.program(id).received, 100_000);
-    pair.agent.run(id, Program { given: 100_000, ..Program::sends(5_000) });
+    pair.agent.run(id, Program { given: 100_000, received: 100_000, ..Program::sends(5_000) });
     pair.drive();
     assert!(pair.client.program(id).eof);
     assert_eq!(pair.client.program(id).received, 105_000);
@@ -102,7 +102,7 @@ fn end_of_file_comes_after_what_has_no_credit_yet() {
     let id = pair.open(Program::sends(600_000));
     pair.drive();
     assert!(!pair.agent.program(id).eof, "the reader stopped before the end");
-    pair.agent.read_on(id);
+    pair.agent.read_on(id, pair.now);
     pair.drive();
     assert!(pair.agent.program(id).eof);
     assert_eq!(pair.agent.program(id).received, 600_000);
@@ -114,7 +114,7 @@ fn a_reset_ends_both_directions_and_drops_what_is_queued() {
     pair.agent.serve = |_| Program { reads: false, ..Program::sends(10_000_000) };
     let id = pair.open(Program { reads: false, ..Program::sends(10_000_000) });
     pair.drive();
-    pair.agent.mux.reset(id, Reason::Reset);
+    pair.agent.mux.reset(id, Reason::Reset, pair.now);
     assert_eq!(pair.agent.mux.stats().streams, 0);
     pair.drive();
     assert_eq!(pair.client.log.last(), Some(&Event::Reset { id, reason: Reason::Reset }));
@@ -135,7 +135,7 @@ fn late_frames_of_a_stream_that_is_reset_are_no_error() {
             break;
         }
     }
-    pair.client.mux.reset(id, Reason::Reset);
+    pair.client.mux.reset(id, Reason::Reset, pair.now);
     pair.drive();
     assert_eq!(pair.agent.log.last(), Some(&Event::Reset { id, reason: Reason::Reset }));
 }
@@ -145,8 +145,8 @@ fn both_ends_may_reset_at_once() {
     let mut pair = Pair::new(&quick());
     let id = pair.open(Program::default());
     pair.drive();
-    pair.client.mux.reset(id, Reason::Reset);
-    pair.agent.mux.reset(id, Reason::TimedOut);
+    pair.client.mux.reset(id, Reason::Reset, pair.now);
+    pair.agent.mux.reset(id, Reason::TimedOut, pair.now);
     pair.drive();
     assert!(!pair.client.log.iter().chain(&pair.agent.log).any(|event| matches!(event, Event::Reset { .. })));
 }
@@ -155,7 +155,7 @@ fn both_ends_may_reset_at_once() {
 fn a_stream_that_is_reset_before_it_was_asked_for_leaves_no_trace() {
     let mut pair = Pair::new(&quick());
     let id = pair.open(Program::sends(100));
-    pair.client.mux.reset(id, Reason::Reset);
+    pair.client.mux.reset(id, Reason::Reset, pair.now);
     let next = pair.open(Program::sends(100));
     pair.drive();
     let incoming = Event::Incoming { id: next, target: target() };
@@ -166,14 +166,14 @@ fn a_stream_that_is_reset_before_it_was_asked_for_leaves_no_trace() {
 fn letting_go_of_a_stream_that_both_ends_have_finished_loses_nothing() {
     let mut pair = Pair::new(&quick());
     pair.agent.serve = |_| Program { finishes: true, ..Program::stopped() };
-    let id = pair.open(Program { reads: false, ..Program::sends(270_000) });
+    let id = pair.open(Program { reads: false, ..Program::sends(60_000) });
     pair.drive();
     assert!(pair.client.program(id).eof);
-    pair.agent.read_on(id);
+    pair.agent.read_on(id, pair.now);
     pair.drive_for(1);
-    pair.client.mux.reset(id, Reason::Reset);
+    pair.client.mux.reset(id, Reason::Reset, pair.now);
     pair.drive();
-    assert_eq!(pair.agent.program(id).received, 270_000);
+    assert_eq!(pair.agent.program(id).received, 60_000);
     assert!(pair.agent.program(id).eof);
     assert_eq!(pair.client.mux.stats().streams, 0);
 }
@@ -195,17 +195,16 @@ fn calls_for_a_stream_that_is_gone_do_nothing() {
     let mut pair = Pair::new(&quick());
     let id = pair.open(Program::default());
     pair.drive();
-    pair.client.mux.reset(id, Reason::Reset);
+    pair.client.mux.reset(id, Reason::Reset, pair.now);
     pair.drive();
     let before = (pair.client.mux.stats(), pair.agent.mux.stats());
+    let now = pair.now;
     for side in [&mut pair.client, &mut pair.agent] {
-        assert_eq!(side.mux.send_room(id), 0);
-        side.mux.send(id, bytes::Bytes::from_static(b"late"));
-        side.mux.consumed(id, 1000);
-        side.mux.finish(id);
+        side.mux.ready(id);
+        side.mux.consumed(id, 1000, now);
         side.mux.accept(id);
         side.mux.refuse(id, Reason::Failed);
-        side.mux.reset(id, Reason::Failed);
+        side.mux.reset(id, Reason::Failed, now);
     }
     pair.drive();
     assert_eq!((pair.client.mux.stats(), pair.agent.mux.stats()), before);

@@ -1,27 +1,36 @@
-//! The engine's end of the mux: one pump task moves bytes between the agent's channel and the protocol
-//! ([`Link::run`]); streams are handles that connection tasks hold ([`Stream`]).
+//! The engine's end of the mux: one task moves bytes between the agent's channel and the programs ([`Link::run`]).
 //!
-//! Nothing here knows ssh, sockets or profiles. An idle stream is an entry in a map: no buffer, no timer.
+//! No byte is kept on its way: a program is read when it is its stream's turn, straight into the buffer that the channel is
+//! written from, and what arrives is written to the program from the buffer that the channel was read into. Only what a program
+//! does not take waits, in its [`slot`]. Nothing here knows ssh, TCP or profiles. An idle stream is an entry in a map: no
+//! buffer, no timer, no task of its own in this place.
 
+mod heart;
+mod program;
 mod pump;
+mod slot;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod wakes;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
     time::Instant,
 };
 
-use bytes::{Bytes, BytesMut};
-use ropeway_mux::{Config, Connection, Event, Latency, Micros, Reason, Role, StreamId};
-use tokio::sync::{Notify, watch};
+use ropeway_mux::{Config, Connection, Latency, Micros, Reason, Role, StreamId};
+use tokio::sync::watch;
 
-pub use pump::{End, Health};
-pub use stream::{Received, Stream};
+pub use heart::Health;
+pub use program::Program;
+pub use pump::End;
+pub use stream::{Cut, Stream};
+
+use slot::Slot;
+use wakes::Wakes;
 
 /// A connection to the agent; clones are the same one.
 #[derive(Clone)]
@@ -31,70 +40,47 @@ pub struct Link {
 
 struct Shared {
     state: Mutex<State>,
-    /// The pump has something to transmit.
-    wake: Notify,
+    wakes: Arc<Wakes>,
     health: watch::Sender<Health>,
     start: Instant,
 }
 
 struct State {
     mux: Connection,
-    streams: HashMap<StreamId, Slot>,
+    slots: HashMap<StreamId, Slot>,
     /// The pump has ended: nothing will ever arrive again.
     ended: bool,
-}
-
-/// What a stream's task waits for.
-#[derive(Default)]
-struct Slot {
-    opened: bool,
-    inbox: VecDeque<Bytes>,
-    eof: bool,
-    end: Option<Reason>,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-}
-
-/// Pieces below this are joined: credit counts bytes, and a server that sends single ones must not make us keep a
-/// hundred times as much.
-const JOINED: usize = 4096;
-
-impl Slot {
-    fn push(&mut self, data: Bytes) {
-        let fits = |last: &mut Bytes| last.len() + data.len() <= JOINED;
-        match self.inbox.pop_back_if(fits) {
-            Some(last) => {
-                let mut joined = last.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-                joined.extend_from_slice(&data);
-                self.inbox.push_back(joined.freeze());
-            }
-            None => self.inbox.push_back(data),
-        }
-    }
 }
 
 impl Link {
     pub fn new(latency: Latency) -> Self {
         let config = Config { latency, ..Config::new(Role::Client) };
-        let state = State { mux: Connection::new(config), streams: HashMap::new(), ended: false };
+        let state = State { mux: Connection::new(config), slots: HashMap::new(), ended: false };
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),
-                wake: Notify::new(),
+                wakes: Arc::default(),
                 health: watch::channel(Health::default()).0,
                 start: Instant::now(),
             }),
         }
     }
 
-    /// Asks the agent to connect. The answer comes from [`Stream::opened`]; bytes may be sent before it.
-    pub fn open(&self, target: SocketAddr) -> Stream {
+    /// Asks the agent to connect `program` to `target`. What the program says first travels with the question. How it goes on
+    /// is told by [`Stream::ended`].
+    pub fn open(&self, target: SocketAddr, program: Arc<dyn Program>) -> Stream {
+        let now = self.shared.now();
         let mut state = self.shared.state();
-        let id = state.mux.open(target);
-        let end = state.ended.then_some(Reason::Failed);
-        state.streams.insert(id, Slot { end, ..Slot::default() });
+        if state.ended {
+            return Stream::cut(Cut::Link);
+        }
+        let Some(id) = state.mux.open(target, now) else {
+            return Stream::cut(Cut::Refused(Reason::Exhausted));
+        };
+        state.slots.insert(id, Slot::new(program, self.shared.wakes.of(id)));
         drop(state);
-        self.shared.wake.notify_one();
+        // also sends OPEN
+        self.shared.wakes.wake(id);
         Stream::new(self.shared.clone(), id)
     }
 
@@ -117,47 +103,5 @@ impl Shared {
 
     fn now(&self) -> Micros {
         Micros(self.start.elapsed().as_micros() as u64)
-    }
-}
-
-impl State {
-    /// Hands everything that has arrived to its stream. Returns the round trip of a heartbeat, if one came back.
-    fn dispatch(&mut self) -> Option<Micros> {
-        let mut pong = None;
-        while let Some(event) = self.mux.next_event() {
-            match event {
-                Event::Opened { id } => self.change(id, |slot| slot.opened = true),
-                Event::Refused { id, reason } | Event::Reset { id, reason } => {
-                    self.change(id, |slot| slot.end = Some(reason));
-                }
-                Event::Data { id, data } => self.deliver(id, data),
-                Event::Eof { id } => self.change(id, |slot| slot.eof = true),
-                Event::Writable { id } => self.change(id, |_| {}),
-                Event::Pong { round_trip } => pong = Some(round_trip),
-                // the agent opens nothing; datagrams and control messages have no user yet
-                Event::Ready | Event::Incoming { .. } | Event::Datagram { .. } | Event::Control { .. } => {}
-            }
-        }
-        pong
-    }
-
-    fn deliver(&mut self, id: StreamId, data: Bytes) {
-        // a stream that its task has left: its bytes are gone, its credit is not owed
-        self.change(id, |slot| slot.push(data));
-    }
-
-    fn change(&mut self, id: StreamId, change: impl FnOnce(&mut Slot)) {
-        if let Some(slot) = self.streams.get_mut(&id) {
-            change(slot);
-            slot.reader.take().into_iter().chain(slot.writer.take()).for_each(Waker::wake);
-        }
-    }
-
-    fn end_all(&mut self) {
-        self.ended = true;
-        for slot in self.streams.values_mut() {
-            slot.end.get_or_insert(Reason::Failed);
-            slot.reader.take().into_iter().chain(slot.writer.take()).for_each(Waker::wake);
-        }
     }
 }

@@ -129,8 +129,7 @@ impl<D: OriginalDestination> Service<D> {
 
     async fn tunnel(&self, client: TcpStream, target: SocketAddr, rule: String, owner: Option<Owner>) {
         let row = self.table.open(self.opened(target, rule, owner, ConnectionState::Opening), live::now());
-        let stream = self.link.open(target);
-        if relay::through(client, stream, row).await {
+        if relay::through(client, &self.link, target, row).await {
             self.shortages.there();
         }
     }

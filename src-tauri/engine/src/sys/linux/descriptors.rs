@@ -7,8 +7,8 @@ use nix::{
     sys::resource::{Resource, getrlimit, rlim_t, setrlimit},
 };
 
-/// A pipe's size in bytes: the most that an ordinary user may ask for (`fs.pipe-max-size`, 1 MiB by default).
-const PIPE: i32 = 1 << 20;
+/// A pipe's size in bytes: the most that an ordinary user may ask for (`fs.pipe-max-size`, 1 MiB by default), or less.
+const PIPES: [i32; 3] = [1 << 20, 512 << 10, 256 << 10];
 
 /// The soft limit that we were started with.
 static BEFORE: OnceLock<rlim_t> = OnceLock::new();
@@ -39,9 +39,9 @@ pub fn as_before(command: &mut Command) {
     unsafe { command.pre_exec(restore) };
 }
 
-/// Fewer wake-ups for bulk data. Where it is not allowed, the pipe stays as it is.
+/// Fewer wake-ups for bulk data. Where so much is not allowed, or the user's pipes have too much already, it is less.
 pub fn enlarge_pipe(pipe: impl AsFd) {
-    let _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(PIPE));
+    let _ = PIPES.iter().any(|size| fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(*size)).is_ok());
 }
 
 #[cfg(test)]
