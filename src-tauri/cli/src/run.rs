@@ -15,7 +15,7 @@ use crate::{
 
 /// Runs until told to end. Fails when the tunnel stops for good.
 pub fn run(run: Run) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             print(io::stderr(), &format!("ropeway: {error}"));

@@ -19,15 +19,17 @@ use crate::{
     setup::Setup,
     setup_helper::Caretaker,
     sys::descriptors,
+    thread::Thread,
 };
 
 /// With fewer a web browser alone can run into the limit.
 const ENOUGH_FILES: u64 = 4096;
 
-/// A running engine; clones are the same one. Must be made and used inside a tokio runtime.
+/// A running engine; clones are the same one. It brings its own thread, and may be used from any.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
+    thread: Arc<Thread>,
 }
 
 struct Inner {
@@ -44,6 +46,9 @@ struct Inner {
 impl Engine {
     /// Reads the profiles; connects nothing. Never fails because of a bad file: that becomes a `BrokenProfile`.
     pub fn start(setup: Setup) -> Result<Self, Failure> {
+        let thread = Thread::start()
+            .map_err(|error| Failure::new(Code::Resources, "this computer", error.to_string()))?;
+        let inside = thread.handle().enter();
         tell_limit(descriptors::raise_limit());
         let runtime = Runtime::make(&setup.runtime).map_err(|error| {
             Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
@@ -71,38 +76,14 @@ impl Engine {
             feed: tokio::spawn(feed.run()),
         };
         inner.reload();
-        Ok(Self { inner: Arc::new(inner) })
+        drop(inside);
+        Ok(Self { inner: Arc::new(inner), thread: Arc::new(thread) })
     }
 
     /// Does what a face asks.
     pub async fn command(&self, command: Command) -> Result<Reply, Failure> {
-        let inner = &*self.inner;
-        match command {
-            Command::Connect { profile } => inner.desk.connect(&profile)?,
-            Command::Disconnect { profile } => inner.desk.disconnect(&profile).await?,
-            Command::DisconnectAll => inner.desk.disconnect_all().await,
-            Command::Toggle { profile } => inner.desk.toggle(&profile).await?,
-            Command::Run { profile } => return inner.run(profile),
-            Command::Check { profile } => return Ok(Reply::Checked { checked: profile::check(&profile) }),
-            Command::Save { profile } => return self.with_files(move |inner| inner.save(&profile)).await,
-            Command::Delete { profile } => {
-                inner.desk.disconnect(&profile).await?;
-                return self.with_files(move |inner| inner.delete(&profile)).await;
-            }
-            Command::PreviewImport { text } => {
-                return import::preview(&text).map(|preview| Reply::Preview { preview });
-            }
-            Command::Import { text } => return self.with_files(move |inner| inner.import(&text)).await,
-            Command::CloseConnection { connection } => drop(inner.table.close(connection)),
-            Command::Helper => return Ok(Reply::Helper { helper: inner.caretaker.look().await }),
-            Command::SetUpHelper { grant } => inner.caretaker.set_up(grant).await?,
-            Command::RevokeGrant { uid } => inner.caretaker.revoke(uid).await?,
-            Command::RemoveHelper => inner.caretaker.remove().await?,
-            Command::RestoreNetwork { everybody } => {
-                return Ok(Reply::Restored { count: inner.caretaker.restore(everybody).await? });
-            }
-        }
-        Ok(Reply::Done)
+        let inner = self.inner.clone();
+        self.thread.run(inner.command(command)).await?
     }
 
     /// Everything that happens from now on, after a first full picture.
@@ -122,24 +103,8 @@ impl Engine {
     /// Ends all tunnels in order: no rule, no ssh stays. Nothing connects afterwards. False when something stays closed
     /// all the same, because the helper could not be asked to open it.
     pub async fn shutdown(&self) -> bool {
-        self.inner.desk.close();
-        self.inner.desk.disconnect_all().await;
-        let open = !self.inner.desk.holds_anything();
-        self.inner.helper.end().await;
-        self.inner.feed.abort();
-        self.inner.hub.close();
-        self.inner.runtime.remove();
-        open
-    }
-
-    /// A home on a network may let its files wait; tunnels must not wait with them.
-    async fn with_files(
-        &self,
-        work: impl FnOnce(&Inner) -> Result<Reply, Failure> + Send + 'static,
-    ) -> Result<Reply, Failure> {
         let inner = self.inner.clone();
-        let done = spawn_blocking(move || work(&inner)).await;
-        done.unwrap_or_else(|panic| Err(Failure::new(Code::Internal, "the profiles", panic.to_string())))
+        self.thread.run(async move { inner.shutdown().await }).await.unwrap_or(false)
     }
 }
 
@@ -154,6 +119,56 @@ fn tell_limit(files: Option<u64>) {
 }
 
 impl Inner {
+    async fn command(self: Arc<Self>, command: Command) -> Result<Reply, Failure> {
+        match command {
+            Command::Connect { profile } => self.desk.connect(&profile)?,
+            Command::Disconnect { profile } => self.desk.disconnect(&profile).await?,
+            Command::DisconnectAll => self.desk.disconnect_all().await,
+            Command::Toggle { profile } => self.desk.toggle(&profile).await?,
+            Command::Run { profile } => return self.run(profile),
+            Command::Check { profile } => return Ok(Reply::Checked { checked: profile::check(&profile) }),
+            Command::Save { profile } => return self.with_files(move |inner| inner.save(&profile)).await,
+            Command::Delete { profile } => {
+                self.desk.disconnect(&profile).await?;
+                return self.with_files(move |inner| inner.delete(&profile)).await;
+            }
+            Command::PreviewImport { text } => {
+                return import::preview(&text).map(|preview| Reply::Preview { preview });
+            }
+            Command::Import { text } => return self.with_files(move |inner| inner.import(&text)).await,
+            Command::CloseConnection { connection } => drop(self.table.close(connection)),
+            Command::Helper => return Ok(Reply::Helper { helper: self.caretaker.look().await }),
+            Command::SetUpHelper { grant } => self.caretaker.set_up(grant).await?,
+            Command::RevokeGrant { uid } => self.caretaker.revoke(uid).await?,
+            Command::RemoveHelper => self.caretaker.remove().await?,
+            Command::RestoreNetwork { everybody } => {
+                return Ok(Reply::Restored { count: self.caretaker.restore(everybody).await? });
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    /// A home on a network may let its files wait; tunnels must not wait with them.
+    async fn with_files(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Inner) -> Result<Reply, Failure> + Send + 'static,
+    ) -> Result<Reply, Failure> {
+        let inner = self.clone();
+        let done = spawn_blocking(move || work(&inner)).await;
+        done.unwrap_or_else(|panic| Err(Failure::new(Code::Internal, "the profiles", panic.to_string())))
+    }
+
+    async fn shutdown(&self) -> bool {
+        self.desk.close();
+        self.desk.disconnect_all().await;
+        let open = !self.desk.holds_anything();
+        self.helper.end().await;
+        self.feed.abort();
+        self.hub.close();
+        self.runtime.remove();
+        open
+    }
+
     fn run(&self, profile: Profile) -> Result<Reply, Failure> {
         if let Err(problems) = profile::parse(&profile) {
             return Err(profile::invalid(&profile, &problems));

@@ -29,6 +29,7 @@ pub mod subnet;
 mod sys;
 #[cfg(test)]
 mod testing;
+mod thread;
 mod users;
 pub mod words;
 
