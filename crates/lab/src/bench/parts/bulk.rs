@@ -39,7 +39,11 @@ const WARM_UP: Duration = Duration::from_millis(700);
 const COUNTER: u8 = 1;
 
 /// Ours, then the others.
-pub const KINDS: &[Kind] = &[Kind::Ropeway, Kind::Sshuttle, Kind::SshuttleUnbounded, Kind::Socks];
+pub const KINDS: &[Kind] =
+    &[Kind::Ropeway, Kind::RopewayKnown, Kind::Sshuttle, Kind::SshuttleUnbounded, Kind::Socks];
+
+/// Ours.
+const OURS: [Kind; 2] = [Kind::Ropeway, Kind::RopewayKnown];
 
 /// All rounds of it.
 pub fn measure(stage: &mut Stage, record: &mut Record, pace: Pace) -> Result<()> {
@@ -48,7 +52,7 @@ pub fn measure(stage: &mut Stage, record: &mut Record, pace: Pace) -> Result<()>
         for way in Way::BOTH {
             record.attempt("bulk/raw", |record| raw(stage, record, way, pace));
         }
-        for kind in KINDS.iter().filter(|kind| **kind == Kind::Ropeway || round < ROUNDS_OF_PEERS) {
+        for kind in KINDS.iter().filter(|kind| OURS.contains(kind) || round < ROUNDS_OF_PEERS) {
             record.attempt(&format!("bulk/{}", kind.name()), |record| tunnel(stage, record, *kind, pace));
         }
     }

@@ -8,7 +8,8 @@ pub mod raw;
 pub mod redirect;
 
 use std::{
-    io::{Read, Write},
+    fs,
+    io::{self, Read, Write},
     net::TcpStream,
     process::Command,
     thread,
@@ -45,7 +46,10 @@ const TRY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Kind {
+    /// As at the first login to a server: with the cipher that ssh and sshd agree on by themselves, as the others have it.
     Ropeway,
+    /// As at every later login, when it is known that both processors have AES.
+    RopewayKnown,
     /// Ropeway that bounds nothing but what ssh itself does: the most that can be moved, at any latency.
     Unbounded,
     Sshuttle,
@@ -59,6 +63,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ropeway => "ropeway",
+            Self::RopewayKnown => "ropeway-known",
             Self::Unbounded => "unbounded",
             Self::Sshuttle => "sshuttle",
             Self::SshuttleUnbounded => "sshuttle-unbounded",
@@ -71,6 +76,7 @@ impl Kind {
 pub fn title(name: &str) -> &str {
     match name {
         "ropeway" => "Ropeway",
+        "ropeway-known" => "Ropeway, server known (AES-GCM)",
         "unbounded" => "Ropeway `--no-latency-control`",
         "sshuttle" => "sshuttle",
         "sshuttle-unbounded" => "sshuttle `--no-latency-control`",
@@ -120,8 +126,13 @@ impl Tunnel {
         let lab = &stage.lab;
         let net = lab.private_net(Family::V4);
         Ok(match kind {
-            Kind::Ropeway => Running::Ropeway(Ropeway::start(lab, Some(stage.server()), &[net])?),
+            Kind::Ropeway => {
+                forget(stage)?;
+                Running::Ropeway(Ropeway::start(lab, Some(stage.server()), &[net])?)
+            }
+            Kind::RopewayKnown => Running::Ropeway(Ropeway::start(lab, Some(stage.server()), &[net])?),
             Kind::Unbounded => {
+                forget(stage)?;
                 ensure!(can_be_unbounded(stage)?, "this build has no --no-latency-control");
                 let args = [net, "--no-latency-control"];
                 Running::Ropeway(Ropeway::start(lab, Some(stage.server()), &args)?)
@@ -130,6 +141,14 @@ impl Tunnel {
             Kind::SshuttleUnbounded => Running::Peer(peers::sshuttle(stage, net, &["--no-latency-control"])?),
             Kind::Socks => Running::Peer(peers::socks(stage, net)?),
         })
+    }
+}
+
+/// What Ropeway has learned of servers.
+fn forget(stage: &Stage) -> Result<()> {
+    match fs::remove_file(stage.lab.client().home().join(".local/state/ropeway/learned.toml")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
