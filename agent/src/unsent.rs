@@ -3,6 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Write};
 
+/// From here on the ring grows by so much and no longer doubles: a window of 2.5 MiB would hold 4, and 6 while it moves.
+const STEP: usize = 256 << 10;
+
 /// Bytes for one socket, in a ring that is as large as what waits. Pieces are joined, so that a client that sends single bytes
 /// costs no more than its credit; nothing is allocated while nothing waits.
 #[derive(Debug, Default)]
@@ -12,6 +15,9 @@ pub struct Unsent {
 
 impl Unsent {
     pub fn push(&mut self, bytes: &[u8]) {
+        if self.ring.len() >= STEP && self.ring.capacity() - self.ring.len() < bytes.len() {
+            self.ring.reserve_exact(STEP.max(bytes.len()));
+        }
         self.ring.extend(bytes);
     }
 

@@ -42,6 +42,11 @@ const SLACK: f64 = 0.002;
 /// A frame takes so long at the link's rate: what a keystroke waits behind.
 const FRAME_TIME: f64 = 0.002;
 const SMALLEST_FRAME: f64 = 1_024.0;
+
+/// On a slow link up to so much longer, until a frame has 2 KiB: each is a packet of ssh's there, with 60 bytes of its own and
+/// TCP's (1 KiB frames carry 88.5 % of 2 Mbit/s, 2 KiB frames 90.5).
+const SLOW_FRAME_TIME: f64 = 0.008;
+const SLOW_FRAME: f64 = 2_048.0;
 const LARGEST_FRAME: f64 = crate::frame::MAX_DATA as f64;
 
 /// While the rate is not known: what 16 Mbit/s carry in that time.
@@ -453,7 +458,8 @@ fn target(path: f64) -> f64 {
 }
 
 fn frame(rate: f64) -> f64 {
-    (rate * FRAME_TIME).clamp(SMALLEST_FRAME, LARGEST_FRAME)
+    let least = (rate * SLOW_FRAME_TIME).clamp(SMALLEST_FRAME, SLOW_FRAME);
+    (rate * FRAME_TIME).clamp(least, LARGEST_FRAME)
 }
 
 fn seconds(micros: i64) -> f64 {

@@ -63,7 +63,7 @@ impl Slot {
     pub(super) fn deliver(&mut self, data: &[u8]) -> io::Result<usize> {
         let taken = if self.inbox.is_empty() { write(&*self.program, data)? } else { 0 };
         if taken < data.len() {
-            self.inbox.extend(&data[taken..]);
+            keep(&mut self.inbox, &data[taken..]);
             return self.flush().map(|flushed| taken + flushed);
         }
         Ok(taken)
@@ -176,6 +176,16 @@ impl Slot {
             self.end(Ok(()));
         }
     }
+}
+
+/// From here on a ring grows by so much and no longer doubles: a window of 2.5 MiB would hold 4, and 6 while it moves.
+const STEP: usize = 256 << 10;
+
+fn keep(inbox: &mut VecDeque<u8>, bytes: &[u8]) {
+    if inbox.len() >= STEP && inbox.capacity() - inbox.len() < bytes.len() {
+        inbox.reserve_exact(STEP.max(bytes.len()));
+    }
+    inbox.extend(bytes);
 }
 
 /// How many bytes the program takes now.
