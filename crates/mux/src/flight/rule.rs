@@ -44,7 +44,7 @@ const FRAME_TIME: f64 = 0.002;
 const SMALLEST_FRAME: f64 = 1_024.0;
 
 /// On a slow link up to so much longer, until a frame has 2 KiB: each is a packet of ssh's there, with 60 bytes of its own and
-/// TCP's (1 KiB frames carry 88.5 % of 2 Mbit/s, 2 KiB frames 90.5).
+/// TCP's (1 KiB frames carry 88.5 % of 2 Mbit/s, 2 KiB frames 89.7).
 const SLOW_FRAME_TIME: f64 = 0.008;
 const SLOW_FRAME: f64 = 2_048.0;
 const LARGEST_FRAME: f64 = crate::frame::MAX_DATA as f64;
