@@ -1,64 +1,102 @@
-//! What the kernel remembers of UDP flows to name servers. A flow goes on the way that it began, whatever the rules say
-//! since, until it is forgotten. TCP is left alone: its connections would be reset.
+//! What the kernel remembers of flows. Each goes on the way that it began, whatever the rules say since, until it is
+//! forgotten.
 
-use std::io;
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
-use crate::kill;
 use nix::errno::Errno;
 
 use super::{
-    netlink::{Kind, Socket, find},
-    numbers::{IPV4_FAMILY, IPV6_FAMILY, UDP, ct},
+    netlink::{Kind, Message, Socket, find},
+    numbers::{IPV4_FAMILY, IPV6_FAMILY, TCP, UDP, ct, expression::STATUS_DNAT},
+};
+use crate::{
+    kill,
+    rules::stale::{self, Flow, Phase, Stale},
 };
 
-/// Flows to port 53, of both families.
-pub fn forget_dns_flows() -> io::Result<()> {
+/// Those flows, of both families.
+pub fn forget(stale: &Stale) -> io::Result<()> {
     let socket = Socket::open()?;
     for family in [IPV4_FAMILY, IPV6_FAMILY] {
-        for flow in dns_flows(&socket, family)? {
-            kill::around("forget a flow", || forget(&socket, family, &flow))?;
+        for name in remembered(&socket, family, stale)? {
+            kill::around("forget a flow", || forget_one(&socket, family, &name))?;
         }
     }
     Ok(())
 }
 
 /// What names a flow to the kernel. With its id, so that a newer one with the same ends is not meant.
-struct Flow {
+struct Name {
     original: Vec<u8>,
     id: Option<Vec<u8>>,
     zone: Option<Vec<u8>>,
 }
 
-fn dns_flows(socket: &Socket, family: u8) -> io::Result<Vec<Flow>> {
-    let mut flows = vec![];
+fn remembered(socket: &Socket, family: u8, stale: &Stale) -> io::Result<Vec<Name>> {
+    let mut names = vec![];
     let kind = Kind { subsystem: ct::SUBSYSTEM, number: ct::GET, family };
     socket.dump(
         kind,
         |_| {},
         |answer| {
-            let Some(original) = answer.attribute(ct::ORIGINAL).filter(|tuple| is_dns(tuple)) else { return };
+            if !flow(answer).is_some_and(|flow| stale.contains(&flow)) {
+                return;
+            }
             let copy = |kind| answer.attribute(kind).map(<[u8]>::to_vec);
-            flows.push(Flow { original: original.to_vec(), id: copy(ct::ID), zone: copy(ct::ZONE) });
+            let Some(original) = copy(ct::ORIGINAL) else { return };
+            names.push(Name { original, id: copy(ct::ID), zone: copy(ct::ZONE) });
         },
     )?;
-    Ok(flows)
+    Ok(names)
 }
 
-fn is_dns(tuple: &[u8]) -> bool {
-    let Some(protocol) = find(tuple, ct::PROTOCOL) else { return false };
-    find(protocol, ct::PROTOCOL_NUMBER) == Some(&[UDP])
-        && find(protocol, ct::DESTINATION_PORT) == Some(&53u16.to_be_bytes())
+/// None for protocols without ports, and for what has no state.
+fn flow(answer: &Message) -> Option<Flow> {
+    let original = answer.attribute(ct::ORIGINAL)?;
+    let protocol = find(original, ct::PROTOCOL)?;
+    let kind = match find(protocol, ct::PROTOCOL_NUMBER)? {
+        [UDP] => stale::Kind::Udp,
+        [TCP] => stale::Kind::Tcp(phase(answer)?),
+        _ => return None,
+    };
+    let to = destination(find(original, ct::ADDRESSES)?)?;
+    let is_redirected = answer.u32(ct::STATUS).is_some_and(|status| status & STATUS_DNAT != 0);
+    let redirected = if is_redirected { port(answer.attribute(ct::REPLY)?, ct::SOURCE_PORT) } else { None };
+    Some(Flow { to, port: port(original, ct::DESTINATION_PORT)?, kind, redirected })
+}
+
+/// One that waits for its last packets (`TIME_WAIT`) the kernel forgets by itself at the next first packet.
+fn phase(answer: &Message) -> Option<Phase> {
+    let state = find(find(answer.attribute(ct::PROTOCOL_STATE)?, ct::TCP)?, ct::TCP_STATE)?;
+    Some(match state {
+        [ct::SYN_SENT | ct::SYN_RECEIVED | ct::BOTH_SENT] => Phase::Opening,
+        [ct::LAST_ACK | ct::CLOSE] => Phase::Ended,
+        _ => Phase::Open,
+    })
+}
+
+fn destination(addresses: &[u8]) -> Option<IpAddr> {
+    let v4 = || Some(Ipv4Addr::from(<[u8; 4]>::try_from(find(addresses, ct::DESTINATION_V4)?).ok()?).into());
+    let v6 = || Some(Ipv6Addr::from(<[u8; 16]>::try_from(find(addresses, ct::DESTINATION_V6)?).ok()?).into());
+    v4().or_else(v6)
+}
+
+fn port(tuple: &[u8], which: u16) -> Option<u16> {
+    Some(u16::from_be_bytes(find(find(tuple, ct::PROTOCOL)?, which)?.try_into().ok()?))
 }
 
 /// It may have ended meanwhile.
-fn forget(socket: &Socket, family: u8, flow: &Flow) -> io::Result<()> {
+fn forget_one(socket: &Socket, family: u8, name: &Name) -> io::Result<()> {
     let kind = Kind { subsystem: ct::SUBSYSTEM, number: ct::DELETE, family };
     let forgotten = socket.act(kind, |out| {
-        out.nest(ct::ORIGINAL, |tuple| tuple.raw(&flow.original));
-        flow.id.iter().for_each(|id| {
+        out.nest(ct::ORIGINAL, |tuple| tuple.raw(&name.original));
+        name.id.iter().for_each(|id| {
             out.bytes(ct::ID, id);
         });
-        flow.zone.iter().for_each(|zone| {
+        name.zone.iter().for_each(|zone| {
             out.bytes(ct::ZONE, zone);
         });
     });

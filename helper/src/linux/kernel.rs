@@ -1,6 +1,8 @@
 //! The kernel's side of the rules.
 
-use crate::rules::{Firewall, FirewallError, Script, State, Table, iptables::Lines, method::Means};
+use crate::rules::{
+    Firewall, FirewallError, Script, State, Table, iptables::Lines, method::Means, stale::Stale,
+};
 
 use super::{
     conntrack, iptables,
@@ -49,9 +51,9 @@ impl Firewall for Kernel {
         self.table(table).state()
     }
 
-    fn forget_dns_flows(&mut self) {
-        if let Err(error) = conntrack::forget_dns_flows() {
-            tracing::warn!(%error, "open questions to name servers go on as they began");
+    fn forget(&mut self, stale: &Stale) {
+        if let Err(error) = conntrack::forget(stale) {
+            tracing::warn!(%error, "what is under way goes on as it began");
         }
     }
 

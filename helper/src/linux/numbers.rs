@@ -214,12 +214,28 @@ pub mod ct {
     pub const SUBSYSTEM: u16 = 1;
     pub const GET: u16 = 1;
     pub const DELETE: u16 = 2;
-    /// `CTA_TUPLE_ORIG`: the first packet's addresses and ports.
+    /// `CTA_TUPLE_ORIG`, `CTA_TUPLE_REPLY`: addresses and ports of the first packet, and of answers to it.
     pub const ORIGINAL: u16 = 1;
+    pub const REPLY: u16 = 2;
+    pub const STATUS: u16 = 3;
+    pub const PROTOCOL_STATE: u16 = 4;
     pub const ID: u16 = 12;
     pub const ZONE: u16 = 18;
-    /// In a tuple: `CTA_TUPLE_PROTO`, and in that `CTA_PROTO_NUM` and `CTA_PROTO_DST_PORT`.
+    /// In a tuple: `CTA_TUPLE_IP` with `CTA_IP_V4_DST` and `CTA_IP_V6_DST`; `CTA_TUPLE_PROTO` with `CTA_PROTO_*`.
+    pub const ADDRESSES: u16 = 1;
+    pub const DESTINATION_V4: u16 = 2;
+    pub const DESTINATION_V6: u16 = 4;
     pub const PROTOCOL: u16 = 2;
     pub const PROTOCOL_NUMBER: u16 = 1;
+    pub const SOURCE_PORT: u16 = 2;
     pub const DESTINATION_PORT: u16 = 3;
+    /// In the protocol's state: `CTA_PROTOINFO_TCP`, and in that `CTA_PROTOINFO_TCP_STATE`.
+    pub const TCP: u16 = 1;
+    pub const TCP_STATE: u16 = 1;
+    /// `TCP_CONNTRACK_*` (`nf_conntrack_tcp.h`); the last is what older kernels call LISTEN.
+    pub const SYN_SENT: u8 = 1;
+    pub const SYN_RECEIVED: u8 = 2;
+    pub const LAST_ACK: u8 = 6;
+    pub const CLOSE: u8 = 8;
+    pub const BOTH_SENT: u8 = 9;
 }

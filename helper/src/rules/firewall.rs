@@ -4,6 +4,7 @@ use super::{
     iptables::Lines,
     method::Means,
     script::{Script, Table},
+    stale::Stale,
 };
 
 /// The kernel's tables.
@@ -19,8 +20,8 @@ pub trait Firewall {
         Ok(State::Intact)
     }
 
-    /// Questions on their way take the new way from now on: what the kernel remembers of DNS flows is dropped.
-    fn forget_dns_flows(&mut self) {}
+    /// These take the new way from now on: what the kernel remembers of them is dropped.
+    fn forget(&mut self, _: &Stale) {}
 
     /// By which means rules can get into this kernel. `iptables`: it is looked for even where nft can do all.
     fn means(&mut self, _iptables: bool) -> Means {

@@ -1,7 +1,8 @@
 //! Which sessions and blocks there are, and one table for all of each. Knows neither sockets nor clients' manners.
 //!
 //! Start with [`Rules::load`] (`sessions`) and `blocks`. `render`, `block`, `overlap` and what they use (`flatten`, `scope`,
-//! `exempt`, `dns`, `router`, `script`), `method` and `iptables` only compute; what touches the kernel is behind [`Firewall`].
+//! `exempt`, `dns`, `router`, `script`), `stale`, `method` and `iptables` only compute; what touches the kernel is behind
+//! [`Firewall`].
 
 mod block;
 mod blocks;
@@ -18,6 +19,7 @@ mod scope;
 pub mod script;
 mod sessions;
 mod share;
+pub mod stale;
 mod text;
 
 use ropeway_helper_api::{Block, Grant, Method, Overlap, Plan, SessionId};

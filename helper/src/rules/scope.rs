@@ -7,7 +7,7 @@ use ropeway_helper_api::{Capture, Grant};
 use super::script::{Cgroup, Match};
 
 /// A session's wish, and whose it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Who {
     pub capture: Capture,
     /// The cgroup of [`Capture::Cgroup`].

@@ -13,6 +13,7 @@ use super::{
     flatten::Family,
     iptables::{self, Lines},
     method, overlaps, render, share,
+    stale::Stale,
 };
 
 type Sessions = Vec<(Key, Arc<SessionPlan>)>;
@@ -152,9 +153,7 @@ impl<F: Firewall> Rules<F> {
                 }
                 self.method = method;
                 let before = std::mem::replace(&mut self.sessions, wanted);
-                if asks(&before) != asks(&self.sessions) {
-                    self.firewall.forget_dns_flows();
-                }
+                self.firewall.forget(&Stale::between(plans(&before), plans(&self.sessions)));
                 Ok(())
             }
             Err(LoadError::Firewall(error @ FirewallError::Differs(_))) => Err(self.go_back(error, method)),
@@ -185,8 +184,7 @@ impl<F: Firewall> Rules<F> {
             self.store.write(iptables::JOURNAL, &true).map_err(|e| stored(&e))?;
             return Ok(self.firewall.replace_iptables(&lines)?);
         }
-        let plans: Vec<&SessionPlan> = sessions.iter().map(|(_, plan)| plan.as_ref()).collect();
-        Ok(self.firewall.replace(&render(&plans)?)?)
+        Ok(self.firewall.replace(&render(&plans(sessions).collect::<Vec<_>>())?)?)
     }
 
     fn remove(&mut self, method: Method) -> Result<(), LoadError> {
@@ -218,6 +216,7 @@ impl<F: Firewall> Rules<F> {
             .install(&sessions, self.method)
             .inspect_err(|error| tracing::error!(%error, "not mended"))
             .is_ok();
+        self.firewall.forget(&Stale::between(plans(&sessions), plans(&sessions)));
         Some(Changed { clients: clients.into_iter().collect(), mended })
     }
 }
@@ -238,7 +237,6 @@ pub(super) fn is_intact(firewall: &mut impl Firewall, table: Table) -> bool {
     }
 }
 
-/// What is wanted of DNS. Flows that the kernel remembers go on as they began until they are forgotten.
-fn asks(sessions: &Sessions) -> Vec<(Key, &ropeway_helper_api::Dns)> {
-    sessions.iter().filter_map(|(key, session)| Some((*key, session.plan.dns.as_ref()?))).collect()
+fn plans(sessions: &Sessions) -> impl Iterator<Item = &SessionPlan> + Clone {
+    sessions.iter().map(|(_, session)| session.as_ref())
 }

@@ -48,12 +48,11 @@ fn only_the_servers_that_are_named_are_meant() {
     });
 }
 
-/// A resolver keeps its socket, and the kernel remembers its flow; with a table of somebody else's from the start, so
-/// that it remembers at all.
+/// A resolver keeps its socket, and the kernel remembers its flow.
 #[test]
 fn a_flow_that_was_open_before_changes_its_way_and_changes_back() {
     in_world(|| {
-        nft_load("table inet other {\n\tchain output {\n\t\ttype nat hook output priority 0;\n\t}\n}\n");
+        remember();
         names("tunnel", 12353);
         let (v4, v6) = (Asker::new("0.0.0.0:0"), Asker::new("[::]:0"));
         let ask = || [v4.ask("10.0.0.53:53"), v6.ask("[fd00::53]:53")];

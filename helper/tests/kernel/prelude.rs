@@ -56,6 +56,13 @@ pub fn parts(listing: &str) -> BTreeSet<String> {
     blocks.filter(|block| !block.is_empty()).collect()
 }
 
+/// The kernel remembers flows from now on: it does so where a rule asks for it, as those of most machines do.
+pub fn remember() {
+    nft_load(
+        "table inet other {\n\tchain output {\n\t\ttype nat hook output priority 0;\n\t\tct mark 1\n\t}\n}\n",
+    );
+}
+
 pub fn nft_load(text: &str) {
     let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     nft.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
