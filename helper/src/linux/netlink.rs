@@ -328,6 +328,11 @@ impl<'a> Message<'a> {
         ([ERROR, DONE].contains(&self.kind) && code < 0).then(|| Errno::from_raw(-code))
     }
 
+    /// That of the object.
+    pub fn family(&self) -> u8 {
+        self.body.first().copied().unwrap_or_default()
+    }
+
     /// All of them, as they came.
     pub fn attributes(&self) -> &'a [u8] {
         self.body.get(HEADER - 16..).unwrap_or_default()

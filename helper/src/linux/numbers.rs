@@ -205,15 +205,17 @@ pub const ICMPV6: u8 = 58;
 /// `NFPROTO_IPV4`, `NFPROTO_IPV6` (netfilter.h)
 pub const IPV4: u8 = 2;
 pub const IPV6: u8 = 10;
-/// `AF_INET`, `AF_INET6` (socket.h)
-pub const IPV4_FAMILY: u8 = 2;
-pub const IPV6_FAMILY: u8 = 10;
+/// `AF_UNSPEC` (socket.h)
+pub const ANY_FAMILY: u8 = 0;
 
 /// `IPCTNL_MSG_CT_*` and `CTA_*` (`nfnetlink_conntrack.h`), and the subsystem's number (nfnetlink.h).
 pub mod ct {
     pub const SUBSYSTEM: u16 = 1;
     pub const GET: u16 = 1;
     pub const DELETE: u16 = 2;
+    pub const GET_STATS: u16 = 5;
+    /// `CTA_STATS_GLOBAL_ENTRIES`
+    pub const ENTRIES: u16 = 1;
     /// `CTA_TUPLE_ORIG`, `CTA_TUPLE_REPLY`: addresses and ports of the first packet, and of answers to it.
     pub const ORIGINAL: u16 = 1;
     pub const REPLY: u16 = 2;
@@ -221,6 +223,9 @@ pub mod ct {
     pub const PROTOCOL_STATE: u16 = 4;
     pub const ID: u16 = 12;
     pub const ZONE: u16 = 18;
+    pub const STATUS_MASK: u16 = 26;
+    /// `IPS_SEEN_REPLY` (`nf_conntrack_common.h`)
+    pub const SEEN_REPLY: u32 = 2;
     /// In a tuple: `CTA_TUPLE_IP` with `CTA_IP_V4_DST` and `CTA_IP_V6_DST`; `CTA_TUPLE_PROTO` with `CTA_PROTO_*`.
     pub const ADDRESSES: u16 = 1;
     pub const DESTINATION_V4: u16 = 2;

@@ -47,6 +47,8 @@ pub struct Stale {
     listeners: Vec<Ports>,
     /// What is wanted of name servers is another thing now.
     names: bool,
+    /// A session came or went: where it listens, other things were or will be.
+    moved: bool,
 }
 
 impl Stale {
@@ -54,13 +56,20 @@ impl Stale {
     pub fn between<'a, I: Iterator<Item = &'a SessionPlan> + Clone>(before: I, after: I) -> Self {
         let routes = before.clone().chain(after.clone()).flat_map(|session| &session.plan.include);
         let networks: Vec<IpNet> = routes.map(|route| route.net).collect();
-        let listeners = after.clone().map(|session| &session.plan.listeners);
+        let listeners = |sessions: I| sessions.map(|session| &session.plan.listeners);
         let asks = |sessions: I| sessions.filter_map(|it| Some((it.who(), it.plan.dns.as_ref()?)));
         Self {
             networks: IpNet::aggregate(&networks),
-            listeners: listeners.flat_map(|it| [it.v4, it.v6]).flatten().collect(),
+            listeners: listeners(after.clone()).flat_map(|it| [it.v4, it.v6]).flatten().collect(),
+            moved: !listeners(before.clone()).eq(listeners(after.clone())),
             names: !asks(before).eq(asks(after)),
         }
+    }
+
+    /// Whether only flows that nobody has answered can be among them. Those are few, even where the kernel remembers a
+    /// hundred thousand others.
+    pub fn are_unanswered(&self) -> bool {
+        !self.names && !self.moved
     }
 
     pub fn contains(&self, flow: &Flow) -> bool {
@@ -68,6 +77,7 @@ impl Stale {
         match flow.kind {
             Kind::Udp => asks,
             Kind::Tcp(Phase::Open) => false,
+            Kind::Tcp(Phase::Ended) if self.are_unanswered() => false,
             Kind::Tcp(_) => (asks || self.is_routed(flow.to)) && !self.goes_right(flow),
         }
     }
