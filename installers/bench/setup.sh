@@ -12,7 +12,8 @@ version=2.0.0
 main() {
     [ -x "$1/bin/sshuttle" ] && "$1/bin/sshuttle" --version 2>/dev/null | grep -qx "$version" && return
     need_venv || { echo "bench: no Python that can make a virtual environment; sshuttle is left out" >&2; return; }
-    python3 -m venv "$1"
+    # what is there may be half done, or have been made in another place: its programs know their own path
+    python3 -m venv --clear "$1"
     "$1/bin/pip" install --quiet --disable-pip-version-check "sshuttle==$version" ||
         echo "bench: sshuttle $version cannot be installed, and is left out" >&2
 }
