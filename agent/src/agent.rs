@@ -10,7 +10,9 @@ use mio::{Events, Poll};
 use ropeway_mux::{Config, Connection, Event, Micros, Role};
 
 use crate::clock::Clock;
+use crate::errands::Errands;
 use crate::fatal::{Fatal, while_doing};
+use crate::names::Names;
 use crate::pipe::{Pipe, STDIN, STDOUT};
 use crate::processor;
 use crate::targets::Targets;
@@ -25,19 +27,22 @@ pub struct Agent {
     mux: Connection,
     pipe: Pipe,
     targets: Targets,
+    errands: Errands,
 }
 
 impl Agent {
     pub fn new() -> Result<Self, Fatal> {
         let poll = Poll::new().map_err(while_doing("create a poll"))?;
         let pipe = Pipe::new(poll.registry())?;
-        let registry = poll.registry().try_clone().map_err(while_doing("share the poll"))?;
+        let registry = || poll.registry().try_clone().map_err(while_doing("share the poll"));
+        let (targets, errands) = (Targets::new(registry()?), Errands::new(registry()?));
         Ok(Self {
-            poll,
             clock: Clock::start(),
             mux: Connection::new(Config { hardware_aes: processor::has_aes(), ..Config::new(Role::Agent) }),
             pipe,
-            targets: Targets::new(registry),
+            targets,
+            errands,
+            poll,
         })
     }
 
@@ -68,7 +73,8 @@ impl Agent {
         if self.pipe.has_more() {
             return Some(Duration::ZERO);
         }
-        let deadlines = [self.mux.next_deadline(), self.targets.next_deadline()];
+        let deadlines =
+            [self.mux.next_deadline(), self.targets.next_deadline(), self.errands.names.next_deadline()];
         deadlines.into_iter().flatten().min().map(|deadline| self.clock.until(deadline))
     }
 
@@ -76,25 +82,29 @@ impl Agent {
         let now = self.clock.now();
         self.mux.expire(now);
         self.targets.expire(&mut self.mux, now);
+        self.errands.names.expire(&mut self.mux, now);
     }
 
     fn dispatch(&mut self, event: &mio::event::Event) {
         match event.token() {
             STDIN | STDOUT => self.pipe.note(event),
+            token if Names::owns(token) => {
+                self.errands.names.on_ready(token, &mut self.mux, self.clock.now())
+            }
             _ => self.targets.on_ready(event, &mut self.mux, self.clock.now()),
         }
     }
 
     /// At most one buffer, so that answers do not wait for all questions.
     fn receive(&mut self) -> Result<(), Fatal> {
-        let Self { pipe, mux, targets, clock, .. } = self;
+        let Self { pipe, mux, targets, errands, clock, .. } = self;
         let mut input = pipe.read()?;
         if input.is_empty() {
             return Ok(());
         }
         let now = clock.now();
         while let Some(event) = mux.receive(&mut input, now)? {
-            obey(&event, targets, mux, now);
+            obey(&event, targets, errands, mux, now);
         }
         Ok(())
     }
@@ -106,19 +116,15 @@ impl Agent {
     }
 }
 
-fn obey(event: &Event, targets: &mut Targets, mux: &mut Connection, now: Micros) {
+fn obey(event: &Event, targets: &mut Targets, errands: &mut Errands, mux: &mut Connection, now: Micros) {
     match *event {
         Event::Incoming { id, target } => targets.open(id, target, mux, now),
         Event::Data { id, data } => targets.on_data(id, data, mux, now),
         Event::Eof { id } => targets.on_eof(id, mux, now),
         Event::Reset { id, .. } => targets.abort(id),
-        // The first two belong to the client's role. Datagrams and control messages are for newer agents: the Hello of
-        // this one promises none of them.
-        Event::Opened { .. }
-        | Event::Refused { .. }
-        | Event::Ready
-        | Event::Pong { .. }
-        | Event::Datagram { .. }
-        | Event::Control { .. } => {}
+        Event::Datagram { flow, ref data } => errands.on_datagram(flow, data.clone(), mux, now),
+        Event::Control { kind, ref data } => errands.on_control(kind, data.clone(), mux),
+        // the first two belong to the client's role
+        Event::Opened { .. } | Event::Refused { .. } | Event::Ready | Event::Pong { .. } => {}
     }
 }

@@ -1,17 +1,22 @@
 //! `ropeway-agent` runs on the server as the user's account and opens the real connections.
 //!
 //! Stdin and stdout are the two directions of one mux pipe; stderr is for one line that says why it ended.
-//! One thread, one poll, no timer while nothing happens. Names are never resolved here: a static glibc that asks
-//! NSS crashes on other distributions. Start reading at [`agent::Agent::run`].
+//! One thread, one poll, no timer while nothing happens. Names are never resolved with libc: a static glibc that asks
+//! NSS crashes on other distributions. Questions to name servers are passed on ([`names`]). Start reading at
+//! [`agent::Agent::run`].
 
 mod agent;
 mod clock;
+mod errands;
 mod fatal;
+mod hosts_file;
 mod limits;
+mod names;
 mod pipe;
 mod processor;
 mod readiness;
 mod reason;
+mod routing;
 mod target;
 mod targets;
 mod unsent;

@@ -10,16 +10,18 @@ use std::{
 
 /// Crate and what of ours it may depend on, in any way. The lab drives the others as programs and may use any.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("ropeway-agent", &["ropeway-mux"]),
+    ("ropeway-agent", &["ropeway-agent-api", "ropeway-mux"]),
+    ("ropeway-agent-api", &[]),
     ("ropeway-app", &["ropeway-engine"]),
     ("ropeway-cli", &["ropeway-engine"]),
-    ("ropeway-engine", &["ropeway-helper-api", "ropeway-mux"]),
+    ("ropeway-engine", &["ropeway-agent-api", "ropeway-helper-api", "ropeway-mux"]),
     ("ropeway-helper", &["ropeway-helper-api"]),
     ("ropeway-helper-api", &[]),
     (
         "ropeway-lab",
         &[
             "ropeway-agent",
+            "ropeway-agent-api",
             "ropeway-app",
             "ropeway-cli",
             "ropeway-engine",
@@ -35,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// engine knows no window, the two programs that run where they must be trusted stay small.
 const NEVER: &[(&str, &[&str])] = &[
     ("ropeway-mux", &["tokio", "mio", "libc", "nix", "socket2"]),
+    ("ropeway-agent-api", &["tokio", "mio", "libc", "nix", "socket2"]),
     ("ropeway-helper-api", &["tokio", "mio"]),
     ("ropeway-engine", &["tauri", "wry", "ksni"]),
     ("ropeway-helper", &["tokio", "tauri", "reqwest"]),

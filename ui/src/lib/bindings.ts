@@ -142,7 +142,7 @@ detail: string, };
 /**
  * A part of the editor.
  */
-export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes" | "capture" | "latency";
+export type Field = "name" | "server" | "sshCommand" | "subnets" | "excludes" | "capture" | "latency" | "domains" | "nameServers" | "nsHosts" | "seedHosts" | "suffix" | "share";
 
 /**
  * A user who may use the helper.
@@ -208,6 +208,39 @@ export type Interest = { connections: boolean, };
  * What crashes left closed.
  */
 export type Leftovers = { mine: number, others: number, };
+
+/**
+ * What a profile wants of names; everything as typed.
+ */
+export type Names = { 
+/**
+ * Questions to name servers are answered on the server.
+ */
+dns: boolean, 
+/**
+ * Only questions about these domains and what is below them; empty = all.
+ */
+domains: Array<string>, 
+/**
+ * Who is asked on the server, `ip` or `ip@port`; empty = the server's own name servers.
+ */
+nameServers: Array<string>, 
+/**
+ * Only questions that programs send to these name servers; empty = whichever they ask.
+ */
+nsHosts: Array<string>, 
+/**
+ * Names of computers near the server are looked for, and put into this computer's hosts file.
+ */
+autoHosts: boolean, 
+/**
+ * Names to look for in any case.
+ */
+seedHosts: Array<string>, 
+/**
+ * Put behind names that are found (`db.work`), so that two networks' do not collide; empty = nothing.
+ */
+suffix: string, };
 
 export type Note = { kind: NoteKind, 
 /**
@@ -278,6 +311,14 @@ whileDown: WhileDown,
  */
 latency: string, 
 /**
+ * Names: who answers for them, and which are looked for.
+ */
+names: Names, 
+/**
+ * What else goes through, and whose.
+ */
+reach: Reach, 
+/**
  * "This computer": its networks can be edited, the rest is fixed, and deleting it forgets them.
  */
 builtIn: boolean, };
@@ -286,6 +327,27 @@ builtIn: boolean, };
  * Names a profile: the stem of its file, `[a-z0-9-]{1,64}`, made from its name when it is first saved.
  */
 export type ProfileId = string;
+
+/**
+ * What goes through beside the networks that are named, and whose traffic beside this computer's.
+ */
+export type Reach = { 
+/**
+ * The networks of the server's routing table.
+ */
+autoNets: boolean, 
+/**
+ * Also networks that this computer is in itself, which are left out otherwise.
+ */
+localNetworks: boolean, 
+/**
+ * UDP and ping.
+ */
+udp: boolean, 
+/**
+ * What comes in on these interfaces goes through as well: `containers`, `vms`, `lan`, or an interface's name.
+ */
+share: Array<string>, };
 
 /**
  * The answer to a [`Command`].

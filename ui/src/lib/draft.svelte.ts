@@ -6,22 +6,10 @@ import { SvelteSet } from 'svelte/reactivity';
 import type { Backend } from './backend';
 import type { Checked, Expansion, Field, Problem, Profile, ProfileId, WhileDown } from './bindings';
 import { Entries } from './entries.svelte';
+import { emptyProfile } from './profile';
 
 // Long enough that a fast typist is not told about half a word, short enough to feel immediate.
 const PAUSE = 150;
-
-const EMPTY: Profile = {
-  id: '',
-  name: '',
-  server: '',
-  sshCommand: '',
-  subnets: [],
-  excludes: [],
-  capture: '',
-  whileDown: 'open',
-  latency: '',
-  builtIn: false,
-};
 
 export type TextField = 'name' | 'server' | 'sshCommand' | 'capture' | 'latency';
 export type ListField = 'subnets' | 'excludes';
@@ -47,7 +35,7 @@ export class Draft {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
 
-  constructor(backend: Backend, profile: Profile = EMPTY) {
+  constructor(backend: Backend, profile: Profile = emptyProfile()) {
     this.#backend = backend;
     this.original = profile;
     this.name = profile.name;
@@ -108,7 +96,7 @@ export class Draft {
     const { field, suggestion } = problem;
     if (suggestion === null) return;
     if (field === 'subnets' || field === 'excludes') this[field].replace(problem.index ?? 0, suggestion);
-    else this[field] = suggestion;
+    else if (isText(field)) this[field] = suggestion;
     this.touch(field);
   }
 
@@ -150,6 +138,12 @@ export class Draft {
     this.checked = checked;
   }
 }
+
+function isText(field: Field): field is TextField {
+  return (TEXT_FIELDS as readonly Field[]).includes(field);
+}
+
+const TEXT_FIELDS: readonly TextField[] = ['name', 'server', 'sshCommand', 'capture', 'latency'];
 
 const FIELDS: readonly Field[] = [
   'name',

@@ -3,6 +3,7 @@
 import { EngineError } from '../lib/backend';
 import type { ImportPreview, ImportedProfile, Note, NoteKind, Profile } from '../lib/bindings';
 import { hostOf } from '../lib/format';
+import { emptyProfile } from '../lib/profile';
 import { check } from './check';
 import { failure } from './failures';
 
@@ -17,18 +18,7 @@ function parse(text: string): ImportedProfile {
   const words = (text.replaceAll('\\\n', ' ').match(/'[^']*'|\S+/g) ?? []).map((word) =>
     word.replaceAll("'", ''),
   );
-  const profile: Profile = {
-    id: '',
-    name: '',
-    server: '',
-    sshCommand: '',
-    subnets: [],
-    excludes: [],
-    capture: '',
-    whileDown: 'open',
-    latency: '',
-    builtIn: false,
-  };
+  const profile: Profile = emptyProfile();
   const notes: Note[] = [];
   const note = (kind: NoteKind, about: string, says: string): number =>
     notes.push({ kind, about, text: says });

@@ -1,6 +1,7 @@
 // What the pretending engine starts with. Names and addresses are those reserved for documentation.
 
 import type { BrokenProfile, Profile, Status } from '../lib/bindings';
+import { emptyProfile } from '../lib/profile';
 import { failure } from './failures';
 import type { HelperScene } from './helper';
 import { statusOf, type MockState } from './states';
@@ -112,17 +113,7 @@ export function sceneNamed(name: string): MockScene {
 
 function scene(sketches: Sketch[], broken: BrokenProfile[], connections: number): MockScene {
   const drawn = sketches.map(({ state, ...fields }) => {
-    const profile: Profile = {
-      server: '',
-      sshCommand: '',
-      subnets: ['203.0.113.0/24'],
-      excludes: [],
-      capture: '',
-      whileDown: 'open',
-      latency: '',
-      builtIn: false,
-      ...fields,
-    };
+    const profile: Profile = { ...emptyProfile(), subnets: ['203.0.113.0/24'], ...fields };
     return { profile, status: statusOf(profile, state) };
   });
   return {

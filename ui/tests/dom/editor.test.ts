@@ -1,6 +1,7 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
 
+import { emptyProfile } from '../../src/lib/profile';
 import { byId, chips, choose, fill, maybe, open, press, profileRow, shortcut, text } from './open';
 
 test('a new profile begins without reproaches, and is saved and chosen', async () => {
@@ -19,16 +20,12 @@ test('a new profile begins without reproaches, and is saved and chosen', async (
 
   await waitFor(() => profileRow('office'));
   expect(engine.profiles[0]).toEqual({
+    ...emptyProfile(),
     id: 'office',
     name: 'Office',
     server: 'me@office.example.org',
     sshCommand: "ssh -F '~/my config'",
     subnets: ['10/8', 'fd00::/8'],
-    excludes: [],
-    capture: '',
-    whileDown: 'open',
-    latency: '',
-    builtIn: false,
   });
   expect(profileRow('office').getAttribute('aria-current')).toBe('page');
   expect(maybe('editor')).toBeNull();

@@ -5,20 +5,16 @@ import { expect, test } from 'vitest';
 import { Announcements } from '../../src/lib/announcements';
 import type { Profile } from '../../src/lib/bindings';
 import { sceneOf } from '../../src/lib/scene';
+import { emptyProfile } from '../../src/lib/profile';
 import { isOn, shapeOf, toneOf, wordsOf } from '../../src/lib/status';
 import { statusOf, type MockState } from '../../src/mock/states';
 
 const WORK: Profile = {
+  ...emptyProfile(),
   id: 'work',
   name: 'Work',
   server: 'dev@bastion.example.org',
-  sshCommand: '',
   subnets: ['10/8'],
-  excludes: [],
-  capture: '',
-  whileDown: 'open',
-  latency: '',
-  builtIn: false,
 };
 
 const STATES: MockState[] = [

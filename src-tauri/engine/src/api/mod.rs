@@ -13,8 +13,8 @@ pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
 pub use failure::{Code, Failure};
 pub use helper::{GrantRow, GrantScope, HelperSetup, HelperState, Leftovers};
 pub use profile::{
-    BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Note, NoteKind, Problem,
-    Profile, ProfileId, WhileDown,
+    BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Names, Note, NoteKind, Problem,
+    Profile, ProfileId, Reach, WhileDown,
 };
 pub use status::{Conflict, Phase, Status};
 

@@ -47,9 +47,51 @@ pub struct Profile {
     /// under way, `unlimited`.
     #[serde(default)]
     pub latency: String,
+    /// Names: who answers for them, and which are looked for.
+    #[serde(default)]
+    pub names: Names,
+    /// What else goes through, and whose.
+    #[serde(default)]
+    pub reach: Reach,
     /// "This computer": its networks can be edited, the rest is fixed, and deleting it forgets them.
     #[serde(default)]
     pub built_in: bool,
+}
+
+/// What a profile wants of names; everything as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", default)]
+pub struct Names {
+    /// Questions to name servers are answered on the server.
+    pub dns: bool,
+    /// Only questions about these domains and what is below them; empty = all.
+    pub domains: Vec<String>,
+    /// Who is asked on the server, `ip` or `ip@port`; empty = the server's own name servers.
+    pub name_servers: Vec<String>,
+    /// Only questions that programs send to these name servers; empty = whichever they ask.
+    pub ns_hosts: Vec<String>,
+    /// Names of computers near the server are looked for, and put into this computer's hosts file.
+    pub auto_hosts: bool,
+    /// Names to look for in any case.
+    pub seed_hosts: Vec<String>,
+    /// Put behind names that are found (`db.work`), so that two networks' do not collide; empty = nothing.
+    pub suffix: String,
+}
+
+/// What goes through beside the networks that are named, and whose traffic beside this computer's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", default)]
+pub struct Reach {
+    /// The networks of the server's routing table.
+    pub auto_nets: bool,
+    /// Also networks that this computer is in itself, which are left out otherwise.
+    pub local_networks: bool,
+    /// UDP and ping.
+    pub udp: bool,
+    /// What comes in on these interfaces goes through as well: `containers`, `vms`, `lan`, or an interface's name.
+    pub share: Vec<String>,
 }
 
 /// What happens to traffic for a profile's networks while its tunnel is switched on and not up, also after a crash.
@@ -87,6 +129,12 @@ pub enum Field {
     Excludes,
     Capture,
     Latency,
+    Domains,
+    NameServers,
+    NsHosts,
+    SeedHosts,
+    Suffix,
+    Share,
 }
 
 /// What is wrong at which field.

@@ -5,9 +5,9 @@ use std::{collections::HashMap, env, path::Path};
 use ropeway_helper_api::Route;
 use ropeway_mux::Latency;
 
-use super::{Capture, Parsed, Server, latency};
+use super::{Capture, Later, Parsed, Server, latency, names};
 use crate::{
-    api::{Checked, Expansion, Field, Problem, Profile, WhileDown},
+    api::{Checked, Expansion, Field, Problem, Profile, Reach, WhileDown},
     spelling::Mistake,
     subnet::{self, Subnet},
 };
@@ -21,11 +21,13 @@ pub fn examine(profile: &Profile) -> (Parsed, Checked) {
     found.problems.extend(name_problem(&profile.name));
     let server = server(&profile.server, &mut found);
     let ssh_command = ssh_command(&profile.ssh_command, &mut found);
-    let include = subnets(Field::Subnets, &profile.subnets, &mut found);
-    let exclude = subnets(Field::Excludes, &profile.excludes, &mut found);
+    let (include, include_later) = entries(Field::Subnets, &profile.subnets, &mut found);
+    let (exclude, exclude_later) = entries(Field::Excludes, &profile.excludes, &mut found);
     let capture = capture(&profile.capture, profile.while_down, &mut found);
     let latency = latency(&profile.latency, &mut found);
-    if profile.subnets.is_empty() {
+    let names = names::read(&profile.names, &mut found);
+    let reach = reach(&profile.reach, &mut found);
+    if profile.subnets.is_empty() && !profile.reach.auto_nets && !profile.names.dns {
         found.problems.push(problem(
             Field::Subnets,
             "At least one network is needed: for example 10.0.0.0/8, or 0/0 for everything.",
@@ -36,7 +38,20 @@ pub fn examine(profile: &Profile) -> (Parsed, Checked) {
     repetitions(Field::Excludes, &exclude, &mut seen, &mut found);
     let (include, exclude) = (meant(include), meant(exclude));
     let while_down = profile.while_down;
-    (Parsed { server, ssh_command, include, exclude, capture, while_down, latency }, found)
+    let parsed = Parsed {
+        server,
+        ssh_command,
+        include,
+        exclude,
+        include_later,
+        exclude_later,
+        capture,
+        while_down,
+        latency,
+        names,
+        reach,
+    };
+    (parsed, found)
 }
 
 /// A network with its place in the list.
@@ -126,22 +141,47 @@ fn latency(text: &str, found: &mut Checked) -> Latency {
     })
 }
 
-fn subnets(field: Field, texts: &[String], found: &mut Checked) -> Vec<Entry> {
-    let mut entries = vec![];
-    for (index, typed) in (0..).zip(texts) {
-        match subnet::parse(typed) {
-            Ok(subnet) => {
-                found.expansions.push(expansion(field, index, typed, &subnet));
-                entries.push(Entry { index, typed: typed.clone(), subnet });
-            }
-            Err(mistake) => found.problems.push(at(field, Some(index), mistake)),
+/// Which interfaces there are is known only when it is switched on.
+fn reach(reach: &Reach, found: &mut Checked) -> Reach {
+    for (index, interface) in (0..).zip(&reach.share) {
+        // `IFNAMSIZ` with its end, and what the kernel refuses in a name
+        let fits = (1..16).contains(&interface.len())
+            && !interface.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control());
+        if !fits {
+            let message = "This is not the name of an interface: it looks like docker0.";
+            found.problems.push(Problem { index: Some(index), ..problem(Field::Share, message) });
         }
     }
-    entries
+    reach.clone()
 }
 
-fn expansion(field: Field, index: u32, typed: &str, subnet: &Subnet) -> Expansion {
-    Expansion { field, index, typed: typed.into(), means: subnet.to_string(), note: subnet.note() }
+/// The networks, and what becomes networks later.
+fn entries(field: Field, texts: &[String], found: &mut Checked) -> (Vec<Entry>, Vec<(String, Later)>) {
+    let (mut now, mut later) = (vec![], vec![]);
+    for (index, typed) in (0..).zip(texts) {
+        let (means, note) = match subnet::parse_entry(typed) {
+            Ok(subnet::Entry::Net(subnet)) => {
+                let words = (subnet.to_string(), subnet.note());
+                now.push(Entry { index, typed: typed.clone(), subnet });
+                words
+            }
+            Ok(subnet::Entry::Name(named)) => {
+                let words = (named.to_string(), named.note());
+                later.push((typed.clone(), Later::Name(named)));
+                words
+            }
+            Ok(subnet::Entry::File(path)) => {
+                later.push((typed.clone(), Later::File(path)));
+                (typed.clone(), "a file, read again when it changes".into())
+            }
+            Err(mistake) => {
+                found.problems.push(at(field, Some(index), mistake));
+                continue;
+            }
+        };
+        found.expansions.push(Expansion { field, index, typed: typed.clone(), means, note });
+    }
+    (now, later)
 }
 
 /// Each route may be named once, on one side.
@@ -174,7 +214,7 @@ fn repetition(same_side: bool, typed: &str, first: &str) -> String {
     }
 }
 
-fn at(field: Field, index: Option<u32>, mistake: Mistake) -> Problem {
+pub(super) fn at(field: Field, index: Option<u32>, mistake: Mistake) -> Problem {
     let Mistake { span, message, suggestion } = mistake;
     Problem { field, index, span: Some(span), message, suggestion }
 }

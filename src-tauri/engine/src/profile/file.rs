@@ -6,6 +6,13 @@
 //! server = "me@bastion.example.org"
 //! subnets = ["10.0.0.0/8"]
 //! excludes = ["10.9.0.0/16"]
+//!
+//! [names]
+//! dns = true
+//! domains = ["corp.example"]
+//!
+//! [reach]
+//! auto-nets = true
 //! ```
 //!
 //! Read with types; written by changing only what changed, so that comments and keys of other versions stay.
@@ -18,7 +25,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::api::{Profile, ProfileId, WhileDown};
+use crate::api::{Names, Profile, ProfileId, Reach, WhileDown};
 
 pub use write::write;
 
@@ -26,8 +33,19 @@ pub use write::write;
 pub const FORMAT: i64 = 1;
 
 /// What this version knows; everything else in a file is kept and not looked at.
-pub const KEYS: [&str; 9] =
-    ["format", "name", "server", "ssh-command", "subnets", "excludes", "capture", "while-down", "latency"];
+pub const KEYS: [&str; 11] = [
+    "format",
+    "name",
+    "server",
+    "ssh-command",
+    "subnets",
+    "excludes",
+    "capture",
+    "while-down",
+    "latency",
+    "names",
+    "reach",
+];
 
 /// Why a text is no profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,13 +79,64 @@ pub struct Entry {
     while_down: WhileDown,
     #[serde(default, deserialize_with = "number_or_word")]
     latency: String,
+    #[serde(default)]
+    names: NamesEntry,
+    #[serde(default)]
+    reach: ReachEntry,
+}
+
+/// The table `[names]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct NamesEntry {
+    dns: bool,
+    domains: Vec<String>,
+    name_servers: Vec<String>,
+    ns_hosts: Vec<String>,
+    auto_hosts: bool,
+    seed_hosts: Vec<String>,
+    suffix: String,
+}
+
+/// The table `[reach]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct ReachEntry {
+    auto_nets: bool,
+    local_networks: bool,
+    udp: bool,
+    share: Vec<String>,
 }
 
 impl Entry {
     pub fn into_profile(self, id: ProfileId) -> Profile {
-        let Self { name, server, ssh_command, subnets, excludes, capture, while_down, latency } = self;
-        let built_in = false;
-        Profile { id, name, server, ssh_command, subnets, excludes, capture, while_down, latency, built_in }
+        Profile {
+            id,
+            name: self.name,
+            server: self.server,
+            ssh_command: self.ssh_command,
+            subnets: self.subnets,
+            excludes: self.excludes,
+            capture: self.capture,
+            while_down: self.while_down,
+            latency: self.latency,
+            names: self.names.into(),
+            reach: self.reach.into(),
+            built_in: false,
+        }
+    }
+}
+
+impl From<NamesEntry> for Names {
+    fn from(entry: NamesEntry) -> Self {
+        let NamesEntry { dns, domains, name_servers, ns_hosts, auto_hosts, seed_hosts, suffix } = entry;
+        Self { dns, domains, name_servers, ns_hosts, auto_hosts, seed_hosts, suffix }
+    }
+}
+
+impl From<ReachEntry> for Reach {
+    fn from(ReachEntry { auto_nets, local_networks, udp, share }: ReachEntry) -> Self {
+        Self { auto_nets, local_networks, udp, share }
     }
 }
 

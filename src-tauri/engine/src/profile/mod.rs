@@ -8,17 +8,20 @@ mod check;
 pub(crate) mod file;
 mod id;
 pub mod latency;
+mod names;
 mod server;
 mod store;
 
 use ropeway_mux::Latency;
 
 use crate::{
-    api::{Checked, Code, Failure, Field, Problem, Profile, WhileDown},
-    subnet::Subnet,
+    api::{Checked, Code, Failure, Field, Problem, Profile, Reach, WhileDown},
+    subnet::{Named, Subnet},
 };
 
 pub use capture::Capture;
+pub use names::Names;
+pub(crate) use names::name;
 pub use server::Server;
 pub(crate) use store::disk;
 pub use store::{BUILT_IN, Store};
@@ -33,9 +36,22 @@ pub struct Parsed {
     /// As typed, and what it means.
     pub include: Vec<(String, Subnet)>,
     pub exclude: Vec<(String, Subnet)>,
+    /// Names and files in these lists.
+    pub include_later: Vec<(String, Later)>,
+    pub exclude_later: Vec<(String, Later)>,
     pub capture: Capture,
     pub while_down: WhileDown,
     pub latency: Latency,
+    pub names: Names,
+    pub reach: Reach,
+}
+
+/// An entry of a list whose networks become known only while the tunnel is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Later {
+    Name(Named),
+    /// Its path.
+    File(String),
 }
 
 /// What the profile means, or everything that is wrong with it.
@@ -60,15 +76,22 @@ pub fn check(profile: &Profile) -> Checked {
     check::examine(profile).1
 }
 
-fn line(profile: &Profile, problem: &Problem) -> String {
+fn line<'a>(profile: &'a Profile, problem: &Problem) -> String {
+    let nth = |list: &'a [String]| problem.index.and_then(|index| list.get(index as usize));
     let entry = match problem.field {
         Field::Name => Some(&profile.name),
         Field::Server => Some(&profile.server),
         Field::Capture => Some(&profile.capture),
         Field::Latency => Some(&profile.latency),
+        Field::Suffix => Some(&profile.names.suffix),
+        Field::Domains => nth(&profile.names.domains),
+        Field::NameServers => nth(&profile.names.name_servers),
+        Field::NsHosts => nth(&profile.names.ns_hosts),
+        Field::SeedHosts => nth(&profile.names.seed_hosts),
+        Field::Share => nth(&profile.reach.share),
         Field::SshCommand => Some(&profile.ssh_command),
-        Field::Subnets => problem.index.and_then(|index| profile.subnets.get(index as usize)),
-        Field::Excludes => problem.index.and_then(|index| profile.excludes.get(index as usize)),
+        Field::Subnets => nth(&profile.subnets),
+        Field::Excludes => nth(&profile.excludes),
     };
     entry.map_or_else(|| problem.message.clone(), |entry| format!("{entry}: {}", problem.message))
 }

@@ -111,7 +111,7 @@ fn refuse_names(address: Part) -> Result<(), SubnetError> {
         .text()
         .split('.')
         .any(|label| !is_hex(label) && label.contains(|c: char| !c.is_ascii_digit()));
-    if name { Err(address.mistake("Names are not supported yet; write its address.")) } else { Ok(()) }
+    if name { Err(address.mistake("This is neither an address nor a name.")) } else { Ok(()) }
 }
 
 fn unexpected(odd: Part) -> SubnetError {

@@ -3,11 +3,14 @@
 //! ```text
 //! 10.0.0.0/8   10/8   0/0   192.168.1.5   192.168.1.5:8000-9000   10/8:80,443
 //! fd00::/8   ::/0   [fd00::/8]:443
+//! db.corp.example   db.corp.example/24:5432   *.corp.example   @networks.txt
 //! ```
 //!
-//! Pure: nothing is resolved or asked here. Start with [`parse`]; `address` reads the part before the ports.
+//! Pure: nothing is resolved or asked here. Start with [`parse_entry`], which takes all of it, or with [`parse`], for
+//! where only a network can stand; `address` reads the part before the ports, `named` a name in its place.
 
 mod address;
+mod named;
 mod note;
 mod ports;
 
@@ -17,7 +20,18 @@ use ipnet::IpNet;
 use ropeway_helper_api::{Ports, Route};
 
 pub use crate::spelling::Mistake as SubnetError;
+pub use named::Named;
+
 use crate::spelling::Part;
+
+/// What may stand in a list of networks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Entry {
+    Net(Subnet),
+    Name(Named),
+    /// A file with one entry on each line, read again whenever it changes.
+    File(String),
+}
 
 /// A network and the TCP ports of it that are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +48,25 @@ pub fn parse(text: &str) -> Result<Subnet, SubnetError> {
         mistake.suggestion = mistake.suggestion.filter(|better| read(better).is_ok());
         mistake
     })
+}
+
+/// Reads one entry of a list as a person types it.
+pub fn parse_entry(text: &str) -> Result<Entry, SubnetError> {
+    if let Some(path) = text.strip_prefix('@') {
+        return file(path, Part::new(text)).map(Entry::File);
+    }
+    match named::read(text) {
+        Some(named) => named.map(Entry::Name),
+        None => parse(text).map(Entry::Net),
+    }
+}
+
+fn file(path: &str, whole: Part) -> Result<String, SubnetError> {
+    if path.trim().is_empty() || path.contains('\0') {
+        return Err(whole.mistake("Behind the @ stands the path of a file."));
+    }
+    let known = path.starts_with('/') || path.starts_with("~/");
+    if known { Ok(path.into()) } else { Err(whole.mistake("The path of a file begins with / or ~/ here.")) }
 }
 
 /// What programs that read addresses with `inet_aton(3)` make of the same text: to them 10.1/16 is 10.0.0.1/16.

@@ -8,10 +8,12 @@ use super::Subnet;
 /// "16 777 216 addresses, ports 80 and 443"
 pub fn note(subnet: &Subnet) -> String {
     let size = size(subnet.net());
-    match subnet.ports() {
-        [] => size,
-        ports => format!("{size}, {}", listed(ports)),
-    }
+    ports(subnet.ports()).map_or_else(|| size.clone(), |ports| format!("{size}, {ports}"))
+}
+
+/// "ports 80 and 443"; None for all.
+pub fn ports(ports: &[Ports]) -> Option<String> {
+    (!ports.is_empty()).then(|| listed(ports))
 }
 
 /// Beyond this many bits a number of addresses says nothing to anybody.

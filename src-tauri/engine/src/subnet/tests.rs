@@ -86,17 +86,9 @@ fn a_short_form_without_width_offers_one() {
 }
 
 #[test]
-fn names_are_not_supported_yet() {
-    for typed in [
-        "db.example.org",
-        "db.example.org/24:5432",
-        "*.corp.example",
-        "localhost",
-        "my-host",
-        "a.1.2.3",
-        "1a",
-    ] {
-        assert_eq!(mistake(typed).message, "Names are not supported yet; write its address.", "{typed}");
+fn where_only_a_network_can_stand_a_name_is_a_mistake() {
+    for typed in ["db.example.org", "db.example.org/24:5432", "*.corp.example", "my-host", "a.1.2.3", "1a"] {
+        assert_eq!(mistake(typed).message, "This is neither an address nor a name.", "{typed}");
     }
     assert_eq!(pointed_at("db.example.org/24:5432"), "db.example.org");
 }

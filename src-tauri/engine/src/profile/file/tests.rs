@@ -15,7 +15,7 @@ fn work() -> Profile {
         capture: String::new(),
         while_down: WhileDown::Open,
         latency: String::new(),
-        built_in: false,
+        ..Profile::default()
     }
 }
 
@@ -118,9 +118,22 @@ fn any_profile() -> impl Strategy<Value = Profile> {
     let texts = || prop::collection::vec(any::<String>(), 0..4);
     let while_down = prop::sample::select(vec![WhileDown::Open, WhileDown::Networks, WhileDown::Everything]);
     let latency = prop_oneof![any::<String>(), any::<i64>().prop_map(|number| number.to_string())];
+    let names = (any::<bool>(), texts(), texts(), texts(), any::<bool>(), any::<String>()).prop_map(
+        |(dns, domains, name_servers, seed_hosts, auto_hosts, suffix)| Names {
+            dns,
+            domains,
+            name_servers,
+            ns_hosts: vec![],
+            auto_hosts,
+            seed_hosts,
+            suffix,
+        },
+    );
+    let reach = (any::<bool>(), any::<bool>(), any::<bool>(), texts())
+        .prop_map(|(auto_nets, local_networks, udp, share)| Reach { auto_nets, local_networks, udp, share });
     let words = (any::<String>(), any::<String>(), any::<String>(), any::<String>());
-    (words, texts(), texts(), while_down, latency).prop_map(
-        |((name, server, ssh_command, capture), subnets, excludes, while_down, latency)| {
+    (words, texts(), texts(), while_down, latency, names, reach).prop_map(
+        |((name, server, ssh_command, capture), subnets, excludes, while_down, latency, names, reach)| {
             let (id, built_in) = (ProfileId("work".into()), false);
             Profile {
                 id,
@@ -132,6 +145,8 @@ fn any_profile() -> impl Strategy<Value = Profile> {
                 capture,
                 while_down,
                 latency,
+                names,
+                reach,
                 built_in,
             }
         },
