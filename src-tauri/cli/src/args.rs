@@ -1,8 +1,10 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ropeway_engine::{
-    api::{Profile, WhileDown},
+    api::{self, Profile, WhileDown},
     latency,
 };
 
@@ -43,6 +45,16 @@ pub struct Run {
     /// What does not go through; may be given more than once
     #[arg(short = 'x', long, value_name = "SUBNET")]
     pub exclude: Vec<String>,
+    /// A file of what does not go through, one network on each line; read again when it changes
+    #[arg(short = 'X', long, value_name = "FILE")]
+    pub exclude_from: Vec<PathBuf>,
+    /// A file of what goes through, one network on each line; read again when it changes
+    #[arg(short, long = "subnets", value_name = "FILE")]
+    pub subnets_from: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub names: Names,
     #[command(flatten)]
     pub whose: Whose,
     #[command(flatten)]
@@ -50,9 +62,37 @@ pub struct Run {
     /// While the tunnel is down, also after a crash, reject what would go through it, or everything
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "networks")]
     pub fail_closed: Option<FailClosed>,
-    /// What goes through: 10/8, 192.168.1.0/24:443, 0/0 for all of IPv4
-    #[arg(required = true, value_name = "SUBNET")]
+    /// What goes through: 10/8, 192.168.1.0/24:443, db.example.org, *.example.org, 0/0 for all of IPv4
+    #[arg(value_name = "SUBNET", required_unless_present_any = ["auto_nets", "subnets_from", "dns", "to_ns", "ns_hosts", "domain"])]
     pub subnets: Vec<String>,
+}
+
+/// What goes through beside the networks that are named.
+#[derive(Debug, clap::Args)]
+pub struct Reach {
+    /// Also the networks of the server's routing table
+    #[arg(short = 'N', long)]
+    pub auto_nets: bool,
+    /// Also networks that this computer is in itself, which stay out otherwise
+    #[arg(long)]
+    pub local_networks: bool,
+}
+
+/// Who answers for names.
+#[derive(Debug, clap::Args)]
+pub struct Names {
+    /// Questions to name servers are answered on the server
+    #[arg(long)]
+    pub dns: bool,
+    /// Only questions about these domains and what is below them
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub domain: Vec<String>,
+    /// Whom to ask on the server, instead of its own name servers
+    #[arg(long, value_name = "IP[@PORT],...", value_delimiter = ',')]
+    pub to_ns: Vec<String>,
+    /// Only questions that programs send to these name servers
+    #[arg(long, value_name = "IP,...", value_delimiter = ',')]
+    pub ns_hosts: Vec<String>,
 }
 
 /// Whose traffic; your own programs' when nothing is said, everyone's for root.
@@ -119,6 +159,31 @@ fn buffer_size(text: &str) -> Result<u32, String> {
     })
 }
 
+impl Names {
+    /// As a profile has it.
+    fn into_profile(self) -> api::Names {
+        let Self { dns, domain, to_ns, ns_hosts } = self;
+        api::Names { dns, domains: domain, name_servers: to_ns, ns_hosts, ..api::Names::default() }
+    }
+}
+
+impl Reach {
+    /// As a profile has it.
+    fn into_profile(self) -> api::Reach {
+        let Self { auto_nets, local_networks } = self;
+        api::Reach { auto_nets, local_networks, ..api::Reach::default() }
+    }
+}
+
+/// As an entry of a list; a path on the command line may be relative, and one in a profile is not.
+fn entries(list: Vec<String>, files: &[PathBuf]) -> Vec<String> {
+    let files = files.iter().map(|file| {
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        format!("@{}", whole.display())
+    });
+    list.into_iter().chain(files).collect()
+}
+
 impl Run {
     /// The same thing as a profile that is not saved.
     pub fn profile(self) -> Profile {
@@ -127,8 +192,10 @@ impl Run {
             name: if server.is_empty() { "This computer".to_owned() } else { server.clone() },
             server,
             ssh_command: self.ssh_cmd.unwrap_or_default(),
-            subnets: self.subnets,
-            excludes: self.exclude,
+            subnets: entries(self.subnets, &self.subnets_from),
+            excludes: entries(self.exclude, &self.exclude_from),
+            names: self.names.into_profile(),
+            reach: self.reach.into_profile(),
             capture: self.whose.capture(),
             while_down: match self.fail_closed {
                 None => WhileDown::Open,

@@ -17,6 +17,7 @@ use crate::{
     profile,
     session::{
         closed::Closed,
+        reach::local_networks,
         tunnel::Tunnel,
         up::{Context, Tools},
     },
@@ -138,7 +139,7 @@ impl Desk {
         Arc::new(Context {
             profile: profile.id.clone(),
             name: profile.name.clone(),
-            closed: Closed::of(&profile.id, &parsed, parsed.capture.of(getuid())),
+            closed: Closed::of(&profile.id, &parsed, parsed.capture.of(getuid()), &local_networks()),
             parsed: Arc::new(parsed),
             invalid: problems.map(|problems| profile::invalid(profile, &problems)),
             session,

@@ -16,6 +16,7 @@ mod link;
 mod listen;
 mod live;
 mod memory;
+mod names;
 mod ours;
 pub mod profile;
 mod routes;

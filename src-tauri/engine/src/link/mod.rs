@@ -10,6 +10,7 @@ mod program;
 mod pump;
 mod slot;
 mod stream;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod wakes;
@@ -48,6 +49,7 @@ struct Shared {
 struct State {
     mux: Connection,
     slots: HashMap<StreamId, Slot>,
+    listeners: talk::Listeners,
     /// The pump has ended: nothing will ever arrive again.
     ended: bool,
 }
@@ -55,7 +57,12 @@ struct State {
 impl Link {
     pub fn new(latency: Latency) -> Self {
         let config = Config { latency, ..Config::new(Role::Client) };
-        let state = State { mux: Connection::new(config), slots: HashMap::new(), ended: false };
+        let state = State {
+            mux: Connection::new(config),
+            slots: HashMap::new(),
+            listeners: talk::Listeners::default(),
+            ended: false,
+        };
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),

@@ -1,6 +1,8 @@
 //! What a profile that fails closed keeps closed. Pure: the helper closes it, [`machine`](super::machine) says until
 //! when.
 
+use std::collections::BTreeSet;
+
 use ropeway_helper_api::{Block, BlockId, Capture, Route};
 use sha2::{Digest, Sha256};
 
@@ -8,6 +10,7 @@ use crate::{
     api::{ProfileId, WhileDown},
     profile::{Parsed, Server},
     routes::routes,
+    subnet::Subnet,
 };
 
 /// The two things that are kept closed in turn; never neither.
@@ -22,11 +25,18 @@ pub struct Closed {
 
 impl Closed {
     /// None when traffic goes its usual way while the tunnel is down.
-    pub fn of(profile: &ProfileId, parsed: &Parsed, capture: Capture) -> Option<Self> {
+    ///
+    /// `local` are the networks that this computer is in.
+    pub fn of(
+        profile: &ProfileId,
+        parsed: &Parsed,
+        capture: Capture,
+        local: &BTreeSet<Subnet>,
+    ) -> Option<Self> {
         let up = Block {
             id: id(profile, parsed),
             include: routes(&parsed.include).collect(),
-            exclude: routes(&parsed.exclude).collect(),
+            exclude: routes(&parsed.exclude).chain(staying(parsed, local)).collect(),
             capture,
             endpoints: vec![],
             dns: false,
@@ -38,6 +48,13 @@ impl Closed {
             WhileDown::Everything => Some(Self { down: Block { include: everything(), ..up.clone() }, up }),
         }
     }
+}
+
+/// What stays reachable while the tunnel is up does so while it is down.
+fn staying(parsed: &Parsed, local: &BTreeSet<Subnet>) -> Vec<Route> {
+    let typed = |net| parsed.include.iter().any(|(_, subnet)| subnet.net() == net);
+    let staying = local.iter().filter(|local| !parsed.reach.local_networks && !typed(local.net()));
+    staying.flat_map(Subnet::routes).collect()
 }
 
 /// The same for every engine that ever runs this profile, so that the next one takes over what a killed one left. A
@@ -96,7 +113,7 @@ mod tests {
     }
 
     fn closed(parsed: &Parsed) -> Option<Closed> {
-        Closed::of(&ProfileId("work".into()), parsed, Capture::Everyone)
+        Closed::of(&ProfileId("work".into()), parsed, Capture::Everyone, &BTreeSet::new())
     }
 
     #[test]

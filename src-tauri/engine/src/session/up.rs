@@ -11,12 +11,13 @@ use std::{
 };
 
 use nix::unistd::getuid;
-use ropeway_helper_api::{Plan, SessionId};
+use ropeway_helper_api::SessionId;
 use tokio::{
     net::TcpListener,
     sync::{
         Notify,
         mpsc::{self, UnboundedReceiver, UnboundedSender},
+        watch,
     },
     task::spawn_blocking,
     time::timeout,
@@ -26,6 +27,7 @@ use super::{
     closed::Closed,
     conflicts::Names,
     machine::Stage,
+    reach::{self, Current, Follower, Shape},
     rules::{self, Wanted},
 };
 use crate::{
@@ -36,9 +38,10 @@ use crate::{
     listen::{captured::Service, ports::Listeners, shortage::Shortages},
     live::Table,
     memory::Memory,
+    names::{self, ask::Asker, decide::Decide},
     ours::{Adopted, Ours},
     profile::{Capture, Parsed, Server},
-    ssh::{bootstrap::Machine, channel::Channel, cipher, login::Login},
+    ssh::{bootstrap::Machine, channel::Channel, cipher, hops, login::Login},
     sys::{
         cgroup::{self, Cgroup},
         identity,
@@ -85,6 +88,9 @@ pub struct Tools {
     pub runtime: PathBuf,
 }
 
+/// What the profile says now of networks and names; the rest of it is for the next attempt.
+pub type Edits = watch::Receiver<Arc<Parsed>>;
+
 /// What an attempt tells while it runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
@@ -104,6 +110,7 @@ pub enum Progress {
 pub async fn attempt(
     context: &Context,
     tell: &UnboundedSender<Progress>,
+    edits: &Edits,
     cancel: &Notify,
 ) -> Result<(), Failure> {
     if let Some(failure) = &context.invalid {
@@ -112,7 +119,7 @@ pub async fn attempt(
     let mut parts = Parts::default();
     let result = match prepare(context, &mut parts, tell).await {
         Ok(()) => tokio::select! {
-            failure = build_up(context, &mut parts, tell) => Err(failure),
+            failure = build_up(context, &mut parts, edits, tell) => Err(failure),
             () = cancel.notified() => Ok(()),
         },
         Err(failure) => Err(failure),
@@ -214,7 +221,9 @@ impl Context {
 /// All that a tunnel needs on this side of the login.
 struct Ready {
     listeners: Listeners,
-    plan: Plan,
+    names: names::listen::Sockets,
+    shape: Shape,
+    current: Arc<Current>,
     /// Whose traffic alone is captured.
     captured: Option<OwnedFd>,
 }
@@ -228,17 +237,32 @@ impl Ready {
         let listeners = Listeners::bind()
             .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
         keep.clone_from(&listeners.all);
-        let plan = context.parsed.plan(listeners.ports.clone(), capture(context), cgroup.is_some());
+        let names = names::listen::Sockets::bind()
+            .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
+        let shape = Shape {
+            listeners: listeners.ports.clone(),
+            names_v4: names.v4,
+            names_v6: names.v6,
+            capture: capture(context),
+            direct_cgroup: cgroup.is_some(),
+        };
+        let current = Current::new(reach::first(context.parsed.clone()));
+        let plan = shape.plan(&current.newest().effective);
         plan.validate()
             .map_err(|error| Failure::new(Code::ProfileInvalid, context.subject(), error.to_string()))?;
-        Ok(Self { listeners, plan, captured: captured(context)? })
+        Ok(Self { listeners, names, shape, current: Arc::new(current), captured: captured(context)? })
     }
 }
 
-async fn build_up(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Progress>) -> Failure {
+async fn build_up(
+    context: &Context,
+    parts: &mut Parts,
+    edits: &Edits,
+    tell: &UnboundedSender<Progress>,
+) -> Failure {
     let tunnel = async {
         match sign_in(context, parts, tell).await {
-            Ok(ready) => serve(context, parts, ready, tell).await,
+            Ok(ready) => serve(context, parts, (ready, edits.clone()), tell).await,
             Err(failure) => failure,
         }
     };
@@ -324,7 +348,7 @@ fn elsewhere(machine: &Machine, server: &str) -> Result<(), Failure> {
 async fn serve(
     context: &Context,
     parts: &mut Parts,
-    ready: Ready,
+    (ready, edits): (Ready, Edits),
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let (Some(channel), Some(login)) = (parts.channel.as_mut(), parts.login.as_mut()) else {
@@ -337,7 +361,7 @@ async fn serve(
     let ended = tokio::select! {
         end = pump => end,
         failure = login.ended() => return failure,
-        failure = carry(context, &link, parts.cgroup.as_ref(), (ready, alive), tell) => return failure,
+        failure = carry(context, &link, parts.cgroup.as_ref(), (ready, edits, alive), tell) => return failure,
     };
     match timeout(LOGIN_FOLLOWS, login.ended()).await {
         Ok(failure) if context.parsed.server.is_some() => failure,
@@ -349,16 +373,27 @@ async fn carry(
     context: &Context,
     link: &Link,
     cgroup: Option<&Cgroup>,
-    (Ready { listeners, plan, captured }, alive): (Ready, mpsc::Sender<()>),
+    (Ready { listeners, names, shape, current, captured }, edits, alive): (Ready, Edits, mpsc::Sender<()>),
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let _ = tell.send(Progress::Reached(Stage::LoadingRules));
     let (short, shortages) = mpsc::unbounded_channel();
-    let wanted = Wanted { plan, direct: cgroup, captured };
+    let wanted = Wanted { shape, current: current.clone(), direct: cgroup, captured };
+    let dns = context.parsed.names.dns.clone().unwrap_or_default();
+    let asker = Asker::new(link.clone(), dns.servers.clone());
+    let (learn, learned) = mpsc::unbounded_channel();
+    let names_service = Arc::new(names::serve::Service::new(
+        asker.clone(),
+        Decide::new(dns),
+        context.tools.helper.clone(),
+        learn,
+    ));
+    let follower = Follower::new(link.clone(), asker.clone(), current.clone());
     let service = Arc::new(Service {
         destinations: Kernel,
         profile: context.profile.clone(),
-        rules: context.parsed.rules(),
+        current,
+        names: names_service.clone(),
         link: link.clone(),
         table: context.tools.table.clone(),
         helper: context.tools.helper.clone(),
@@ -373,6 +408,12 @@ async fn carry(
         // at once: what is captured before the agent's first word waits in the mux, and leaves with ours
         failure = rules::keep(context, wanted, link.health(), tell) => failure,
         failure = first_word(context, link) => failure,
+        () = asker.run() => Failure::new(Code::Internal, context.subject(), "the link ended"),
+        () = follower.run(edits.clone(), learned) => Failure::new(Code::Internal, context.subject(), "the link ended"),
+        () = names_service.follow(edits, endpoints(context, cgroup)) => {
+            Failure::new(Code::Internal, context.subject(), "names ended")
+        }
+        () = names_service.clone().run(names) => Failure::new(Code::Internal, context.subject(), "names ended"),
         () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = report_shortages(shortages, tell) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = report_health(link, tell) => Failure::new(Code::Internal, context.subject(), "the heartbeat ended"),
@@ -391,6 +432,13 @@ async fn first_word(context: &Context, link: &Link) -> Failure {
         tracing::debug!(aes, ?learned, "the server's processor");
     }
     pending().await
+}
+
+/// The names of the servers on the way, as ssh's configuration has them.
+async fn endpoints(context: &Context, cgroup: Option<&Cgroup>) -> Vec<String> {
+    let Some(server) = &context.parsed.server else { return vec![] };
+    let socket = context.tools.runtime.join(format!("{}.ssh", context.session.0));
+    hops::names(&context.parsed.ssh_command, server, &socket, cgroup.map(Cgroup::folder)).await
 }
 
 fn capture(context: &Context) -> ropeway_helper_api::Capture {

@@ -38,7 +38,12 @@ fn context(while_down: WhileDown) -> Context {
     Context {
         profile: ProfileId("work".into()),
         name: profile.name,
-        closed: Closed::of(&ProfileId("work".into()), &parsed, Capture::Everyone),
+        closed: Closed::of(
+            &ProfileId("work".into()),
+            &parsed,
+            Capture::Everyone,
+            &std::collections::BTreeSet::new(),
+        ),
         parsed: Arc::new(parsed),
         invalid: None,
         session: SessionId(1),
