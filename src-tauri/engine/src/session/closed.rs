@@ -45,7 +45,11 @@ impl Closed {
         match parsed.while_down {
             WhileDown::Open => None,
             WhileDown::Networks => Some(Self { down: up.clone(), up }),
-            WhileDown::Everything => Some(Self { down: Block { include: everything(), ..up.clone() }, up }),
+            // who wants everything held means the neighbours, too
+            WhileDown::Everything => {
+                let exclude = routes(&parsed.exclude).collect();
+                Some(Self { down: Block { include: everything(), exclude, ..up.clone() }, up })
+            }
         }
     }
 }
@@ -97,7 +101,7 @@ pub fn words(parsed: &Parsed) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::Profile, profile};
+    use crate::{api::Profile, profile, subnet};
 
     fn parsed(server: &str, subnets: &[&str], while_down: WhileDown) -> Parsed {
         let subnets = subnets.iter().map(ToString::to_string).collect();
@@ -127,6 +131,23 @@ mod tests {
             closed(&parsed("host", &["10/8", "[fd00::/8]:443"], WhileDown::Networks)).unwrap();
         assert_eq!((down.include.len(), down.exclude.len(), &down), (2, 1, &up));
         down.validate().unwrap();
+    }
+
+    #[test]
+    fn neighbours_stay_reachable_but_where_everything_is_held() {
+        let local = BTreeSet::from(["192.168.1.0/24", "10.0.0.0/8"].map(|net| subnet::parse(net).unwrap()));
+        let of = |while_down| {
+            let parsed = parsed("host", &["0/0", "10/8"], while_down);
+            Closed::of(&ProfileId("work".into()), &parsed, Capture::Everyone, &local).unwrap()
+        };
+        let excluded = |block: &Block| {
+            block.exclude.iter().map(|route| route.net.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let (networks, everything) = (of(WhileDown::Networks), of(WhileDown::Everything));
+        assert!(excluded(&networks.down).contains("192.168.1.0/24"));
+        assert!(excluded(&everything.up).contains("192.168.1.0/24"));
+        assert!(!excluded(&everything.down).contains("192.168.1.0/24"));
+        assert!(!excluded(&networks.down).contains("10.0.0.0/8"), "it is typed as going through");
     }
 
     #[test]
