@@ -25,6 +25,18 @@ pub struct Args {
 pub enum Task {
     /// Connect, and stay in the foreground until Ctrl-C
     Run(Run),
+    /// Tell which tunnel takes a host, an address or a URL, and why
+    Explain {
+        /// db.example.org, 10.0.0.5:22, https://wiki.example.org/
+        #[arg(value_name = "HOST|IP|URL")]
+        what: String,
+    },
+    /// Show the tunnels that run
+    Status {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
     /// The part of Ropeway that changes network rules: set it up, see who may use it
     Helper {
         #[command(subcommand)]

@@ -1,6 +1,7 @@
 //! `ropeway`: the engine in the foreground, with words instead of a window.
 
 mod args;
+mod ask;
 mod helper;
 mod run;
 mod say;
@@ -17,6 +18,8 @@ fn main() -> ExitCode {
     log(args.verbose);
     match args.task {
         Task::Run(run) => run::run(run),
+        Task::Explain { what } => ask::explain(&what),
+        Task::Status { json } => ask::status(json),
         Task::Helper { task } => helper::run(task),
         Task::RestoreNetwork(task) => helper::restore(task),
     }

@@ -12,7 +12,7 @@ use nix::unistd::getuid;
 use ropeway_helper_api::SessionId;
 
 use crate::{
-    api::{BrokenProfile, Code, Event, Failure, Phase, Profile, ProfileId},
+    api::{BrokenProfile, Code, Event, Failure, Phase, Profile, ProfileId, Status},
     hub::Hub,
     profile,
     session::{
@@ -120,6 +120,13 @@ impl Desk {
         state.tunnels.retain(|id, _| profiles.iter().any(|profile| profile.id == *id));
         (state.profiles, state.broken) = (profiles, broken);
         state.tell_all(|event| self.hub.send(&event));
+    }
+
+    /// The list and every state.
+    pub fn all(&self) -> (Vec<Profile>, Vec<Status>) {
+        let state = self.state();
+        let statuses = state.tunnels.values().map(|tunnel| tunnel.status(Status::clone)).collect();
+        (state.profiles.clone(), statuses)
     }
 
     /// The list and every state; nothing newer is told to anybody meanwhile.

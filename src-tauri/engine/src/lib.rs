@@ -6,8 +6,10 @@
 
 mod agents;
 pub mod api;
+pub mod control;
 mod desk;
 mod engine;
+mod explain;
 pub mod guard;
 mod helper;
 mod hub;

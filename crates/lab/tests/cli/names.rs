@@ -161,3 +161,36 @@ fn a_file_of_networks_is_read_again_when_it_changes() {
     assert!(wait_until(PATIENT, || comes(Family::V6)), "the file has another network");
     assert!(comes(Family::V4));
 }
+
+#[test]
+fn an_explanation_says_who_takes_it_and_whether_the_server_can_connect() {
+    let Some(lab) = lab_with_names("explain") else { return };
+    let client = lab.client();
+    let ropeway = |args: &[&str]| {
+        let program = client.program("ropeway").expect("it is built");
+        let output = client.command(program).expect("a command").args(args).output().expect("it runs");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
+    };
+    let (ok, said) = ropeway(&["explain", "10.20.0.2:80"]);
+    assert!(ok && said.contains("goes its usual way, by eth0") && said.contains("no tunnel is up"), "{said}");
+    assert!(ropeway(&["status"]).1.contains("No tunnel is up"));
+    let _tunnel = up(&lab, &["--domain", "corp.test", "10.20.0.0/16", "-x", "10.20.99.0/24"]);
+    let (ok, said) = ropeway(&["explain", "http://web.corp.test/x"]);
+    assert!(ok && said.contains("10.20.0.2 goes through server: it is in 10.20.0.0/16"), "{said}");
+    assert!(said.contains("on the server of server: 10.20.0.2, fd20::2"), "{said}");
+    assert!(said.contains("the server connects in"), "{said}");
+    let (ok, said) = ropeway(&["explain", "10.20.0.2:9"]);
+    assert!(ok && said.contains("the server cannot connect: Refused"), "{said}");
+    let (ok, said) = ropeway(&["explain", "10.20.99.1"]);
+    assert!(ok && said.contains("server leaves it out, by 10.20.99.0/24"), "{said}");
+    let (ok, said) = ropeway(&["explain", "a b"]);
+    assert!(!ok && said.contains("not part of a name"), "{said}");
+    let (ok, said) = ropeway(&["status"]);
+    assert!(ok && said.contains("server: Connected"), "{said}");
+    let (ok, said) = ropeway(&["status", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert!(ok && json[0]["phase"] == "connected", "{said}");
+}

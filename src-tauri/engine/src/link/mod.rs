@@ -6,6 +6,7 @@
 //! buffer, no timer, no task of its own in this place.
 
 mod heart;
+mod probe;
 mod program;
 mod pump;
 mod slot;

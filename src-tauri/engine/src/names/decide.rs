@@ -1,17 +1,8 @@
-//! Who answers a question. Pure.
+//! Whose business a question is. Pure.
 
 use std::collections::HashSet;
 
 use crate::profile::Dns;
-
-/// By whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// On the server.
-    Tunnel,
-    /// The network's own name servers, as if there were no tunnel.
-    Direct,
-}
 
 /// What a profile wants, and what must not go through its tunnel whatever it wants.
 #[derive(Debug, Clone, Default)]
@@ -22,28 +13,33 @@ pub struct Decide {
 }
 
 impl Decide {
-    /// For this profile; nothing is known of its server yet.
-    pub fn new(dns: Dns) -> Self {
-        Self { dns, endpoints: HashSet::new() }
+    /// For this profile; `endpoints` are the names of the servers on its way.
+    pub fn new(dns: Dns, endpoints: &[String]) -> Self {
+        let bare = |name: &String| name.trim_end_matches('.').to_ascii_lowercase();
+        Self { dns, endpoints: endpoints.iter().map(bare).collect() }
     }
 
-    /// The names of the servers on the way.
-    pub fn set_endpoints(&mut self, names: impl IntoIterator<Item = String>) {
-        self.endpoints =
-            names.into_iter().map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect();
+    /// Whether the name is on the way to the server.
+    pub fn is_endpoint(&self, name: &str) -> bool {
+        self.endpoints.contains(name)
     }
 
-    /// For a question about this name; None when it could not be read. Then it goes where all go, and where only some domains
-    /// go through the tunnel, it is not one of them.
-    pub fn way(&self, name: Option<&str>) -> Way {
-        let Some(name) = name else {
-            return if self.dns.domains.is_empty() { Way::Tunnel } else { Way::Direct };
-        };
-        if self.endpoints.contains(name) {
-            return Way::Direct;
+    /// How closely the name is meant: the characters of the domain that it is in, 0 where all names are meant; None when it
+    /// is not. A question that could not be read goes where all go.
+    pub fn closeness(&self, name: Option<&str>) -> Option<usize> {
+        if self.dns.domains.is_empty() {
+            return Some(0);
         }
-        let meant = self.dns.domains.is_empty() || self.dns.domains.iter().any(|domain| is_in(name, domain));
-        if meant { Way::Tunnel } else { Way::Direct }
+        let name = name?;
+        self.dns.domains.iter().filter(|domain| is_in(name, domain)).map(String::len).max()
+    }
+
+    /// What both answer for, in words for people.
+    pub fn shared(&self, other: &Self) -> Option<String> {
+        if self.dns.domains.is_empty() && other.dns.domains.is_empty() {
+            return Some("all names".into());
+        }
+        self.dns.domains.iter().find(|domain| other.dns.domains.contains(domain)).cloned()
     }
 }
 
@@ -58,35 +54,45 @@ mod tests {
 
     fn decide(domains: &[&str]) -> Decide {
         let domains = domains.iter().map(ToString::to_string).collect();
-        Decide::new(Dns { domains, ..Dns::default() })
+        Decide::new(Dns { domains, ..Dns::default() }, &["Bastion.corp.example.".to_owned()])
     }
 
     #[test]
-    fn all_questions_or_those_of_some_domains() {
-        let some = decide(&["corp.example", "lab"]);
-        for (name, way) in [
-            ("corp.example", Way::Tunnel),
-            ("db.corp.example", Way::Tunnel),
-            ("a.lab", Way::Tunnel),
-            ("xcorp.example", Way::Direct),
-            ("corp.example.org", Way::Direct),
-            ("", Way::Direct),
+    fn the_closest_domain_counts() {
+        let some = decide(&["corp.example", "db.corp.example", "lab"]);
+        for (name, closeness) in [
+            ("corp.example", Some(12)),
+            ("x.db.corp.example", Some(15)),
+            ("a.lab", Some(3)),
+            ("xcorp.example", None),
+            ("corp.example.org", None),
+            ("", None),
         ] {
-            assert_eq!((some.way(Some(name)), decide(&[]).way(Some(name))), (way, Way::Tunnel), "{name}");
+            assert_eq!(
+                (some.closeness(Some(name)), decide(&[]).closeness(Some(name))),
+                (closeness, Some(0)),
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_read_goes_the_usual_way() {
-        assert_eq!(decide(&["lab"]).way(None), Way::Direct);
-        assert_eq!(decide(&[]).way(None), Way::Tunnel);
+        assert_eq!((decide(&["lab"]).closeness(None), decide(&[]).closeness(None)), (None, Some(0)));
     }
 
     #[test]
-    fn the_way_to_the_server_is_never_asked_through_the_tunnel() {
-        let mut all = decide(&["corp.example"]);
-        all.set_endpoints(["Bastion.corp.example.".to_owned()]);
-        assert_eq!(all.way(Some("bastion.corp.example")), Way::Direct);
-        assert_eq!(all.way(Some("db.corp.example")), Way::Tunnel);
+    fn the_way_to_the_server_is_known_however_it_is_written() {
+        assert!(
+            decide(&[]).is_endpoint("bastion.corp.example") && !decide(&[]).is_endpoint("db.corp.example")
+        );
+    }
+
+    #[test]
+    fn two_that_answer_for_the_same_are_found() {
+        assert_eq!(decide(&[]).shared(&decide(&[])).as_deref(), Some("all names"));
+        assert_eq!(decide(&["a", "b"]).shared(&decide(&["b"])).as_deref(), Some("b"));
+        assert_eq!(decide(&["a"]).shared(&decide(&["b.a"])), None, "the closer one is another");
+        assert_eq!(decide(&["a"]).shared(&decide(&[])), None);
     }
 }

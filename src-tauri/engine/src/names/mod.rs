@@ -1,9 +1,10 @@
 //! Questions to name servers: captured here, answered on the server or by the network's own servers.
 //!
 //! ```text
-//! message    what is in a DNS message (pure)          decide   who answers which question (pure)
-//! ask        asks on the server, through the link     direct   asks the network's own servers, around the tunnel
-//! listen     where captured questions arrive          serve    takes them, and brings the answers back
+//! message    what is in a DNS message (pure)          decide    which questions a profile means (pure)
+//! ask        asks on the server, through the link     together  which of several tunnels answers
+//! listen     where captured questions arrive          direct    asks the network's own servers, around the tunnel
+//! serve      takes them, and brings the answers back  flush     makes this computer's cache forget
 //! ```
 //! Messages travel whole: what is not read here (EDNS, signatures, other types) is not changed either.
 
@@ -15,3 +16,4 @@ pub mod listen;
 pub mod message;
 pub mod network;
 pub mod serve;
+pub mod together;

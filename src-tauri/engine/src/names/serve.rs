@@ -1,29 +1,23 @@
 //! Takes captured questions and brings the answers back.
 
-use std::{
-    future::pending,
-    io,
-    net::SocketAddr,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::{future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ropeway_agent_api::Transport;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, UdpSocket},
-    sync::{mpsc::UnboundedSender, oneshot},
+    sync::oneshot,
     task::JoinSet,
     time::timeout,
 };
 
 use super::{
-    ask::Asker,
-    decide::{Decide, Way},
+    decide::Decide,
     direct,
     flush::flush,
     listen, message,
+    together::{Member, Together, Way},
 };
 use crate::{
     helper::Helper,
@@ -41,28 +35,35 @@ const LEARNING: Duration = Duration::from_secs(1);
 
 /// One tunnel's.
 pub struct Service {
-    /// Who decides, and who is asked on the server.
-    now: RwLock<(Decide, Asker)>,
+    together: Arc<Together>,
     helper: Arc<Helper>,
-    /// Who wants to know which addresses names have.
-    learn: UnboundedSender<Learned>,
+    me: Member,
 }
 
 impl Service {
-    pub fn new(asker: Asker, decide: Decide, helper: Arc<Helper>, learn: UnboundedSender<Learned>) -> Self {
-        Self { now: RwLock::new((decide, asker)), helper, learn }
+    pub fn new(together: Arc<Together>, helper: Arc<Helper>, me: Member) -> Self {
+        Self { together, helper, me }
     }
 
-    /// Takes over what is edited, and where ssh goes as soon as that is known. For ever.
-    pub async fn follow(&self, mut edits: Edits, endpoints: impl Future<Output = Vec<String>>) {
+    /// Takes over what is edited, and where ssh goes as soon as that is known. For ever. `taken` is told what another tunnel
+    /// answers for.
+    pub async fn follow(
+        &self,
+        mut edits: Edits,
+        endpoints: impl Future<Output = Vec<String>>,
+        taken: impl Fn(String, String),
+    ) {
         let endpoints = endpoints.await;
         loop {
-            let dns = edits.borrow_and_update().names.dns.clone().unwrap_or_default();
-            {
-                let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-                now.1 = now.1.with_servers(dns.servers.clone());
-                now.0 = Decide::new(dns);
-                now.0.set_endpoints(endpoints.iter().cloned());
+            let dns = edits.borrow_and_update().names.dns.clone();
+            match dns {
+                None => self.together.leave(self.me.session),
+                Some(dns) => {
+                    let asker = self.me.asker.with_servers(dns.servers.clone());
+                    let decide = Decide::new(dns, &endpoints);
+                    let holder = self.together.join(Member { decide, asker, ..self.me.clone() });
+                    holder.into_iter().for_each(|(holder, what)| taken(holder, what));
+                }
             }
             flush().await;
             if edits.changed().await.is_err() {
@@ -123,27 +124,30 @@ impl Service {
     /// What the program is told; None for what is no question at all.
     async fn answer(&self, question: Bytes, over: Transport) -> Option<Bytes> {
         let name = message::asked(&question);
-        let (way, asker) = {
-            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
-            (now.0.way(name.as_deref()), now.1.clone())
-        };
-        let answer = match way {
-            Way::Tunnel => asker.ask(question.clone(), over).await,
+        let way = self.together.who(self.me.capture, name.as_deref());
+        let answer = match &way {
+            Way::Tunnel(member) => member.asker.ask(question.clone(), over).await,
             Way::Direct => direct::ask(&self.helper, &question, over).await,
         };
         let Some(answer) = answer else { return message::failure(&question) };
-        if way == Way::Tunnel {
-            self.teach(&answer).await;
+        if let Way::Tunnel(member) = &way {
+            teach(member, &answer).await;
         }
         Some(answer)
     }
+}
 
-    /// A rule for names may take these addresses: from when the program hears of them, not from some time later.
-    async fn teach(&self, answer: &[u8]) {
-        let Some(found) = message::addresses(answer).filter(|found| !found.is_empty()) else { return };
-        let (done, is_done) = oneshot::channel();
-        if self.learn.send(Learned { found, done }).is_ok() {
-            let _ = timeout(LEARNING, is_done).await;
-        }
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.together.leave(self.me.session);
+    }
+}
+
+/// A rule for names may take these addresses: from when the program hears of them, not from some time later.
+async fn teach(member: &Member, answer: &[u8]) {
+    let Some(found) = message::addresses(answer).filter(|found| !found.is_empty()) else { return };
+    let (done, is_done) = oneshot::channel();
+    if member.learn.send(Learned { found, done }).is_ok() {
+        let _ = timeout(LEARNING, is_done).await;
     }
 }

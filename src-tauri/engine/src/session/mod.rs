@@ -11,3 +11,4 @@ pub mod reach;
 mod rules;
 pub mod tunnel;
 pub mod up;
+pub mod ups;

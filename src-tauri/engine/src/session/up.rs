@@ -29,6 +29,7 @@ use super::{
     machine::Stage,
     reach::{self, Current, Follower, Shape},
     rules::{self, Wanted},
+    ups::{Up, Ups},
 };
 use crate::{
     agents::Agents,
@@ -38,7 +39,12 @@ use crate::{
     listen::{captured::Service, ports::Listeners, shortage::Shortages},
     live::Table,
     memory::Memory,
-    names::{self, ask::Asker, decide::Decide},
+    names::{
+        self,
+        ask::Asker,
+        decide::Decide,
+        together::{Member, Together},
+    },
     ours::{Adopted, Ours},
     profile::{Capture, Parsed, Server},
     ssh::{bootstrap::Machine, channel::Channel, cipher, hops, login::Login},
@@ -83,6 +89,10 @@ pub struct Tools {
     pub ours: Arc<Ours>,
     /// Of the profiles whose sessions may be in the way of another's.
     pub names: Names,
+    /// Who answers for which names.
+    pub answering: Arc<Together>,
+    /// The tunnels that are up.
+    pub ups: Arc<Ups>,
     pub memory: Arc<Memory>,
     /// 0700; for the masters' sockets.
     pub runtime: PathBuf,
@@ -382,12 +392,23 @@ async fn carry(
     let dns = context.parsed.names.dns.clone().unwrap_or_default();
     let asker = Asker::new(link.clone(), dns.servers.clone());
     let (learn, learned) = mpsc::unbounded_channel();
-    let names_service = Arc::new(names::serve::Service::new(
-        asker.clone(),
-        Decide::new(dns),
-        context.tools.helper.clone(),
+    let me = Member {
+        session: context.session,
+        name: context.name.clone(),
+        capture: capture(context),
+        decide: Decide::new(dns, &[]),
+        asker: asker.clone(),
         learn,
-    ));
+    };
+    let answering = context.tools.answering.clone();
+    let names_service = Arc::new(names::serve::Service::new(answering, context.tools.helper.clone(), me));
+    let taken = |holder, what| {
+        let _ = tell.send(Progress::Note(Failure::new(Code::DnsTaken, &what, &holder)));
+    };
+    let _up = context.tools.ups.add(
+        context.profile.clone(),
+        Up { name: context.name.clone(), current: current.clone(), link: link.clone(), asker: asker.clone() },
+    );
     let follower = Follower::new(link.clone(), asker.clone(), current.clone());
     let service = Arc::new(Service {
         destinations: Kernel,
@@ -410,7 +431,7 @@ async fn carry(
         failure = first_word(context, link) => failure,
         () = asker.run() => Failure::new(Code::Internal, context.subject(), "the link ended"),
         () = follower.run(edits.clone(), learned) => Failure::new(Code::Internal, context.subject(), "the link ended"),
-        () = names_service.follow(edits, endpoints(context, cgroup)) => {
+        () = names_service.follow(edits, endpoints(context, cgroup), taken) => {
             Failure::new(Code::Internal, context.subject(), "names ended")
         }
         () = names_service.clone().run(names) => Failure::new(Code::Internal, context.subject(), "names ended"),

@@ -32,6 +32,8 @@ fn context(while_down: WhileDown) -> Context {
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
         names: Names::default(),
+        answering: Arc::default(),
+        ups: Arc::default(),
         memory: Arc::new(Memory::new(Path::new(""))),
         runtime: PathBuf::new(),
     };
