@@ -1,11 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ropeway_engine::{
     api::{self, Profile, WhileDown},
-    latency,
+    latency, subnet,
 };
 
 use crate::helper::args::{HelperTask, RestoreNetwork};
@@ -24,10 +24,10 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Task {
     /// Connect, and stay in the foreground until Ctrl-C
-    Run(Run),
+    Run(Box<Run>),
     /// Tell which tunnel takes a host, an address or a URL, and why
     Explain {
-        /// db.example.org, 10.0.0.5:22, https://wiki.example.org/
+        /// `db.example.org`, `10.0.0.5:22`, `https://wiki.example.org/`
         #[arg(value_name = "HOST|IP|URL")]
         what: String,
     },
@@ -68,6 +68,8 @@ pub struct Run {
     #[command(flatten)]
     pub names: Names,
     #[command(flatten)]
+    pub service: Service,
+    #[command(flatten)]
     pub whose: Whose,
     #[command(flatten)]
     pub latency: Latency,
@@ -88,6 +90,23 @@ pub struct Reach {
     /// Also networks that this computer is in itself, which stay out otherwise
     #[arg(long)]
     pub local_networks: bool,
+}
+
+/// How it runs where nobody looks.
+#[derive(Debug, clap::Args)]
+pub struct Service {
+    /// Go into the background as soon as it is connected
+    #[arg(short = 'D', long)]
+    pub daemon: bool,
+    /// Tell the system log what would be told here
+    #[arg(long)]
+    pub syslog: bool,
+    /// Write the number of the process there, and remove the file at the end
+    #[arg(long, value_name = "FILE")]
+    pub pidfile: Option<PathBuf>,
+    /// Taken and not needed: nothing of Python runs on the server
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<String>,
 }
 
 /// Who answers for names.
@@ -196,6 +215,19 @@ fn entries(list: Vec<String>, files: &[PathBuf]) -> Vec<String> {
     list.into_iter().chain(files).collect()
 }
 
+/// sshuttle's command line has no word for what is to be done: what begins like one of its own means `run`.
+pub fn with_task(mut words: Vec<OsString>) -> Vec<OsString> {
+    const TASKS: [&str; 5] = ["run", "explain", "status", "helper", "restore-network"];
+    const ALONE: [&str; 4] = ["-h", "--help", "-V", "--version"];
+    let texts: Vec<&str> = words.iter().skip(1).filter_map(|word| word.to_str()).collect();
+    let like_sshuttle =
+        texts.first().is_some_and(|first| first.starts_with('-') || subnet::parse(first).is_ok());
+    if like_sshuttle && !texts.iter().any(|text| TASKS.contains(text) || ALONE.contains(text)) {
+        words.insert(1, "run".into());
+    }
+    words
+}
+
 impl Run {
     /// The same thing as a profile that is not saved.
     pub fn profile(self) -> Profile {
@@ -249,6 +281,34 @@ mod tests {
         let args = Args::try_parse_from([&["ropeway", "run"], options, &["10/8"]].concat())?;
         let Task::Run(run) = args.task else { panic!("another task") };
         Ok(run.profile())
+    }
+
+    #[test]
+    fn sshuttles_command_line_is_taken_as_it_is() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let run = |line: &str| match Args::try_parse_from(with_task(words(line))).map(|args| args.task) {
+            Ok(Task::Run(run)) => run.profile(),
+            other => panic!("{line}: {other:?}"),
+        };
+        let profile = run("ropeway -vNr me@host:22 --dns --python python3 -x 10.1/16 -D 10/8 0/0");
+        assert_eq!((profile.server.as_str(), profile.subnets.len()), ("me@host:22", 2));
+        assert!(profile.reach.auto_nets && profile.names.dns);
+        assert_eq!(run("ropeway 0/0 -rhost").server, "host");
+        assert_eq!(run("ropeway -v run -r host 0/0").server, "host");
+        assert_eq!(run("ropeway -Nrhost").subnets.len(), 0, "the server's networks are enough");
+        for line in ["ropeway --version", "ropeway statsu", "ropeway -r host"] {
+            assert!(Args::try_parse_from(with_task(words(line))).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn files_and_lists_become_entries() {
+        let profile =
+            profile(&["-s", "/etc/nets", "-X", "x", "--to-ns", "10.0.0.1,10.0.0.2@54", "--domain=a,b"])
+                .unwrap();
+        assert_eq!(profile.subnets, ["10/8", "@/etc/nets"]);
+        assert!(profile.excludes[0].starts_with("@/") && profile.excludes[0].ends_with("/x"));
+        assert_eq!((profile.names.name_servers.len(), profile.names.domains.len()), (2, 2));
     }
 
     #[test]

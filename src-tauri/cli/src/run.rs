@@ -11,10 +11,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     args::Run,
     say::{internal, print, tell},
+    service::Running,
 };
 
 /// Runs until told to end. Fails when the tunnel stops for good.
-pub fn run(run: Run) -> ExitCode {
+pub fn run(run: Run, service: Running) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -22,7 +23,7 @@ pub fn run(run: Run) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(tunnel(run));
+    let result = runtime.block_on(tunnel(run, service));
     // a thread that is still at something must not hold up the end
     runtime.shutdown_background();
     match result {
@@ -34,14 +35,14 @@ pub fn run(run: Run) -> ExitCode {
     }
 }
 
-async fn tunnel(run: Run) -> Result<(), Failure> {
+async fn tunnel(run: Run, mut service: Running) -> Result<(), Failure> {
     let setup = Setup::of_user().map_err(internal)?;
     let fail_closed = run.fail_closed.is_some();
     let mut requests = Requests::new().map_err(internal)?;
     let engine = Engine::start(setup)?;
     let mut events = engine.subscribe(Interest::default());
     let result = tokio::select! {
-        result = follow(&engine, run, &mut events) => result,
+        result = follow(&engine, run, &mut service, &mut events) => result,
         () = requests.next() => Ok(()),
     };
     // whoever asks a second time does not want to wait: helper and guards clear up after an engine that is gone, but for
@@ -101,15 +102,25 @@ fn ignores_hang_up() -> bool {
 }
 
 /// Prints each state; ends only with a failure that will not pass by itself.
-async fn follow(engine: &Engine, run: Run, events: &mut Subscription) -> Result<(), Failure> {
+async fn follow(
+    engine: &Engine,
+    run: Run,
+    service: &mut Running,
+    events: &mut Subscription,
+) -> Result<(), Failure> {
     let reply = engine.command(Command::Run { profile: run.profile() }).await?;
     let Reply::Running { profile: ours } = reply else { return Err(internal("no tunnel")) };
-    let mut last = Line::default();
+    let (mut last, mut told) = (Line::default(), false);
     while let Some(event) = events.next().await {
         if let Event::Status { status } = event
             && status.profile == ours
         {
+            let up = status.phase == Phase::Connected;
             step(status, &mut last)?;
+            if up && !told {
+                told = true;
+                service.connected().map_err(internal)?;
+            }
         }
     }
     Ok(())

@@ -26,7 +26,7 @@ const NAME: &str = "control";
 const LONGEST: u64 = 4 << 20;
 
 /// What an explanation may take, and a little more: name servers that are silent, here and on the server, and a probe.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Somebody has the socket of an engine that does not take connections any more.
 const CONNECT: Duration = Duration::from_secs(1);

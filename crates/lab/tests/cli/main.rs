@@ -17,6 +17,7 @@ mod other;
 mod own_sockets;
 mod root;
 mod rules;
+mod service;
 mod startup;
 mod target;
 mod traffic;

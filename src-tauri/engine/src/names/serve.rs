@@ -62,7 +62,9 @@ impl Service {
                     let asker = self.me.asker.with_servers(dns.servers.clone());
                     let decide = Decide::new(dns, &endpoints);
                     let holder = self.together.join(Member { decide, asker, ..self.me.clone() });
-                    holder.into_iter().for_each(|(holder, what)| taken(holder, what));
+                    if let Some((holder, what)) = holder {
+                        taken(holder, what);
+                    }
                 }
             }
             flush().await;

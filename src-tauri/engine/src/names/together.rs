@@ -41,8 +41,8 @@ impl Together {
         let mut members = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let place = members.iter().position(|it| it.session == member.session);
         let before = &members[..place.unwrap_or(members.len())];
-        let same = before.iter().filter(|it| it.capture == member.capture);
-        let taken = same.filter_map(|it| Some((it.name.clone(), it.decide.shared(&member.decide)?))).next();
+        let mut same = before.iter().filter(|it| it.capture == member.capture);
+        let taken = same.find_map(|it| Some((it.name.clone(), it.decide.shared(&member.decide)?)));
         match place {
             Some(place) => members[place] = member,
             None => members.push(member),
