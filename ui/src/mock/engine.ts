@@ -44,6 +44,7 @@ export class MockEngine implements Backend {
     this.asked.push(command);
     switch (command.type) {
       case 'connect':
+      case 'reconnect':
         return this.#connect(command.profile);
       case 'disconnect':
       case 'toggle':
@@ -135,7 +136,11 @@ export class MockEngine implements Backend {
     if (checked.problems.length > 0) return { type: 'checked', checked };
     const id = profile.id || this.#freeId(profile.name);
     const saved = { ...profile, id };
-    const known = this.profiles.some((one) => one.id === id);
+    const before = this.profiles.find((one) => one.id === id);
+    const status = this.statuses.get(id);
+    if (before && status && status.phase !== 'off' && before.server !== saved.server)
+      this.say({ type: 'status', status: { ...status, outdated: true } });
+    const known = before !== undefined;
     this.#replace(
       known ? this.profiles.map((one) => (one.id === id ? saved : one)) : [saved, ...this.profiles],
     );

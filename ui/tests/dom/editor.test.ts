@@ -266,3 +266,16 @@ test('names can be answered by the server, for some domains', async () => {
   });
   expect(saved?.reach.autoNets).toBe(true);
 });
+
+test('another server needs a new connection, which is offered', async () => {
+  const engine = await open('work');
+  await choose('work');
+  expect(maybe('outdated')).toBeNull();
+  await shortcut('e');
+  await fill('field-server', 'me@elsewhere.example.org');
+  await fireEvent.click(byId('save'));
+  await waitFor(() => byId('outdated'));
+  await fireEvent.click(byId('reconnect'));
+  await waitFor(() => expect(maybe('outdated')).toBeNull());
+  expect(engine.statuses.get('work')?.phase).toBe('connecting');
+});
