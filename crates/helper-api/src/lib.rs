@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 
 pub use block::{Block, BlockId};
 pub use hosts::{HostEntry, HostRefusal, Hosts, RefusedHost};
-pub use plan::{Capture, Dns, ListenerPorts, Method, Plan, PlanError, Ports, Route};
+pub use plan::{Capture, Dns, ListenerPorts, Method, Plan, PlanError, Ports, Reject, Route};
 
 /// Two programs of one epoch work together. Counted up when a message changes its meaning.
 pub const EPOCH: u16 = 1;
 
 /// Counted up when something is added: fields that an older program ignores, requests that it answers with
 /// [`HelperCode::Unsupported`].
-pub const REVISION: u16 = 0;
+pub const REVISION: u16 = 1;
 
 /// The mark of sockets that must never be captured (`SO_MARK`, set by the helper on sockets it is handed).
 pub const DIRECT_MARK: u32 = 0x5e;

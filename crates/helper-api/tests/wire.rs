@@ -16,7 +16,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use proptest::{prelude::*, test_runner::RngSeed};
 use ropeway_helper_api::{
     Capture, DIRECT_MARK, EPOCH, HelperCode, HelperError, ListenerPorts, Message, Plan, Ports, REVISION,
-    Reply, Request, Route, SessionId, plan::limit, wire,
+    Reject, Reply, Request, Route, SessionId, plan::limit, wire,
 };
 
 fn plan(include: Vec<Route>) -> Plan {
@@ -31,6 +31,7 @@ fn plan(include: Vec<Route>) -> Plan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
     }
 }
 

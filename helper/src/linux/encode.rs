@@ -263,7 +263,7 @@ fn hook_number(hook: Hook) -> u32 {
     match hook {
         Hook::NatPrerouting => HOOK_PREROUTING,
         Hook::FilterInput => HOOK_INPUT,
-        Hook::NatOutput | Hook::FilterOutput => HOOK_OUTPUT,
+        Hook::NatOutput | Hook::FilterOutput | Hook::Leaving => HOOK_OUTPUT,
     }
 }
 

@@ -91,6 +91,8 @@ pub mod data {
     pub const VERDICT: u16 = 2;
     pub const VERDICT_CODE: u16 = 1;
     pub const VERDICT_CHAIN: u16 = 2;
+    /// `NF_ACCEPT` (netfilter.h)
+    pub const ACCEPT: i32 = 1;
     /// `NFT_JUMP`
     pub const JUMP: i32 = -3;
     /// `NFT_RETURN`
@@ -166,8 +168,10 @@ pub mod expression {
     pub const FIB_ADDRESS_TYPE: u32 = 3;
     /// `NFTA_FIB_F_DADDR`
     pub const FIB_DESTINATION: u32 = 2;
-    /// `RTN_LOCAL` (rtnetlink.h)
+    /// `RTN_LOCAL`, `RTN_BROADCAST`, `RTN_MULTICAST` (rtnetlink.h)
     pub const LOCAL: u32 = 2;
+    pub const BROADCAST: u32 = 3;
+    pub const MULTICAST: u32 = 5;
 
     pub const SOCKET_KEY: u16 = 1;
     pub const SOCKET_REGISTER: u16 = 2;
@@ -177,10 +181,14 @@ pub mod expression {
 
     pub const CT_REGISTER: u16 = 1;
     pub const CT_KEY: u16 = 2;
+    pub const CT_STATE: u32 = 0;
     pub const CT_DIRECTION: u32 = 1;
     pub const CT_STATUS: u32 = 2;
     /// `IP_CT_DIR_REPLY` (`nf_conntrack_tuple_common.h`)
     pub const REPLY: u8 = 1;
+    /// `NF_CT_STATE_BIT(IP_CT_ESTABLISHED)`, `NF_CT_STATE_BIT(IP_CT_RELATED)` (`nf_conntrack_common.h`)
+    pub const STATE_ESTABLISHED: u32 = 1 << 1;
+    pub const STATE_RELATED: u32 = 1 << 2;
     /// `IPS_DST_NAT` (`nf_conntrack_common.h`)
     pub const STATUS_DNAT: u32 = 1 << 5;
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     SessionPlan,
     flatten::{Family, TooManyPieces},
-    render::{listener, routes},
+    render::{layers, listener, routes},
     script::{Hook, Match, Rule, Script, Verdict},
 };
 
@@ -33,7 +33,8 @@ pub fn push(
     prerouting.extend(exempt.iter().filter(|rule| is_for_packets(rule)).cloned());
     for (members, interfaces) in groups {
         let label = format!("forwarded_{}", interfaces.iter().next().copied().unwrap_or_default());
-        let rules = routes(&label, &members, sessions, budget, script)?;
+        let layers = layers(&members, sessions, budget)?;
+        let rules = routes(&label, &layers, sessions, script);
         let chain = script.chain(&label, rules);
         let jump = |index| Rule::new([Match::Interface(index)], Verdict::Jump(chain.clone()));
         prerouting.extend(interfaces.into_iter().map(jump));

@@ -84,31 +84,36 @@ pub enum Hook {
     FilterInput,
     /// Every packet that this machine sends, behind [`Hook::NatOutput`]: what is captured has a local address by then.
     FilterOutput,
+    /// The same, when [`Hook::FilterOutput`] and other firewalls have let it pass.
+    Leaving,
 }
 
 /// The usual place of destination NAT (nft's `dstnat`, a name that nft 1.0.6 refuses for the output hook).
 const NAT: i32 = -100;
 /// nft's `filter`.
 const FILTER: i32 = 0;
+/// Before nft's `security` (50), which is for labels, and behind everybody's `filter`.
+const LEAVING: i32 = FILTER + 10;
 
 impl Hook {
     /// The only chain there.
     pub fn chain(self, rules: Vec<Rule>) -> Chain {
-        Chain { name: self.place().into(), hook: Some(self), rules }
+        let name = if self == Self::Leaving { "leaving" } else { self.place() };
+        Chain { name: name.into(), hook: Some(self), rules }
     }
 
     /// nft's name of the chain's type.
     pub fn kind(self) -> &'static str {
         match self {
             Self::NatOutput | Self::NatPrerouting => "nat",
-            Self::FilterInput | Self::FilterOutput => "filter",
+            Self::FilterInput | Self::FilterOutput | Self::Leaving => "filter",
         }
     }
 
     /// nft's name of the hook.
     pub fn place(self) -> &'static str {
         match self {
-            Self::NatOutput | Self::FilterOutput => "output",
+            Self::NatOutput | Self::FilterOutput | Self::Leaving => "output",
             Self::NatPrerouting => "prerouting",
             Self::FilterInput => "input",
         }
@@ -118,6 +123,7 @@ impl Hook {
         match self {
             Self::NatOutput | Self::NatPrerouting => NAT,
             Self::FilterInput | Self::FilterOutput => FILTER,
+            Self::Leaving => LEAVING,
         }
     }
 }
@@ -159,6 +165,11 @@ pub enum Match {
     Reply,
     /// Nobody's rules sent it here: this was its destination from the start.
     NotRedirected,
+    /// The destination is everybody nearby.
+    Broadcast,
+    Multicast,
+    /// Of a flow that has been answered, or about one.
+    Known,
 }
 
 /// A cgroup (v2) and everything below it.
@@ -180,6 +191,8 @@ pub enum Verdict {
     Reset,
     /// Refused with ICMP "administratively prohibited".
     Prohibit,
+    /// No other rule of this hook's chain is asked.
+    Accept,
 }
 
 impl Rule {

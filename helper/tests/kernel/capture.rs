@@ -95,11 +95,16 @@ fn the_kernel_gets_what_the_text_says() {
         let all_names = Plan { dns: dns(&[]), ..plan(&["10.0.0.0/8"], &[], 12340) };
         let names = Plan { dns: dns(&["10.0.0.53", "fd00::53"]), ..group.clone() };
         let router = Plan { forwarded: vec![99, 1], ..endpoints.clone() };
+        let refusing = Plan {
+            reject: Reject { networks: names.include.clone(), quic: true, dns_over_tls: true },
+            ..names.clone()
+        };
         for plans in [
             vec![endpoints.clone()],
             vec![group],
             vec![names, all_names],
             vec![router],
+            vec![refusing],
             vec![user.clone()],
             vec![everything.clone(), user, endpoints],
             vec![many],

@@ -21,8 +21,8 @@ use ropeway_helper::{
     store::Store,
 };
 use ropeway_helper_api::{
-    Block, BlockId, Capture, EPOCH, Grant, HelperCode, ListenerPorts, Message, Plan, Ports, REVISION, Reply,
-    Request, Route, SessionId, wire,
+    Block, BlockId, Capture, EPOCH, Grant, HelperCode, ListenerPorts, Message, Plan, Ports, REVISION, Reject,
+    Reply, Request, Route, SessionId, wire,
 };
 
 use crate::world::{eventually, state_folder};
@@ -144,6 +144,7 @@ pub fn plan(include: &[&str], exclude: &[&str], port: u16) -> Plan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
     }
 }
 

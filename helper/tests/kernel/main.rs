@@ -12,6 +12,7 @@ mod life;
 mod names;
 mod noticing;
 mod prelude;
+mod rejects;
 mod remembered;
 mod replace;
 mod router;

@@ -8,7 +8,7 @@ use ropeway_helper::rules::{
     script::{Chain, Elements, Hook, Match, Verdict},
 };
 
-/// The first packet of a connection, or of a flow.
+/// A packet, the first of its flow unless it says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct Packet {
     pub address: IpAddr,
@@ -24,6 +24,8 @@ pub struct Packet {
     pub interface: u32,
     /// For an address of this machine.
     pub local: bool,
+    /// Of a flow that was answered before.
+    pub known: bool,
     /// It answers what came in.
     pub reply: bool,
 }
@@ -55,6 +57,7 @@ pub fn packet(address: &str, port: u16) -> Packet {
         mark: 0,
         interface: 0,
         local: false,
+        known: false,
         reply: false,
     }
 }
@@ -63,10 +66,12 @@ pub fn question(address: &str) -> Packet {
     Packet { protocol: Protocol::Udp, ..packet(address, 53) }
 }
 
-/// What a program's packet meets first.
+/// What a program's packet meets first. The kernel asks `nat` about the first packet of a flow only.
 pub fn sent(script: &Script, packet: &Packet) -> Outcome {
-    let nat = at(script, Hook::NatOutput, packet);
-    if nat == Outcome::Passes { at(script, Hook::FilterOutput, packet) } else { nat }
+    let hooks = [Hook::NatOutput, Hook::FilterOutput, Hook::Leaving];
+    let asked = hooks.into_iter().filter(|hook| !packet.known || *hook != Hook::NatOutput);
+    let mut met = asked.map(|hook| at(script, hook, packet));
+    met.find(|outcome| *outcome != Outcome::Passes).unwrap_or(Outcome::Passes)
 }
 
 pub fn at(script: &Script, hook: Hook, packet: &Packet) -> Outcome {
@@ -81,6 +86,7 @@ fn run(script: &Script, chain: &Chain, packet: &Packet) -> Option<Outcome> {
         }
         match &rule.verdict {
             Verdict::Return => return None,
+            Verdict::Accept => return Some(Outcome::Passes),
             Verdict::Redirect(ports) => return Some(Outcome::Redirected(ports.first)),
             Verdict::Reset => return Some(Outcome::Reset),
             Verdict::Prohibit => return Some(Outcome::Prohibited),
@@ -106,7 +112,10 @@ fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
         Match::Family(of) => *of == family,
         Match::Tcp => is(Protocol::Tcp),
         Match::NotTcp => !is(Protocol::Tcp),
-        Match::NotSyn | Match::UdpFlow(..) => false,
+        Match::NotSyn => is(Protocol::Tcp) && packet.known,
+        Match::UdpFlow(..) | Match::Broadcast => false,
+        Match::Multicast => packet.address.is_multicast(),
+        Match::Known => packet.known,
         Match::Mark(mark) => packet.mark == *mark,
         Match::User(uid) => packet.uid == *uid,
         Match::Group(gid) => packet.gid == *gid,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use ropeway_helper_api::{Capture, ListenerPorts, Plan, Route};
+use ropeway_helper_api::{Capture, ListenerPorts, Plan, Reject, Route};
 
 use crate::{profile::Parsed, subnet::Subnet};
 
@@ -27,6 +27,7 @@ impl Parsed {
             dns: None,
             forwarded: vec![],
             method: None,
+            reject: Reject::default(),
         }
     }
 
