@@ -41,6 +41,10 @@ pub struct Plan {
     /// What would go around the tunnel, and is refused instead.
     #[serde(default)]
     pub reject: Reject,
+    /// Count what goes around the tunnel all the same, for [`Request::Meter`](crate::Request::Meter). Every packet that this
+    /// machine sends passes some rules more then (under 2 µs each). Not with [`Method::Iptables`].
+    #[serde(default)]
+    pub meter: bool,
 }
 
 /// What is refused at once, TCP by reset and the rest by ICMP "administratively prohibited", so that programs turn to

@@ -24,6 +24,7 @@ fn plan() -> Plan {
         forwarded: vec![],
         method: None,
         reject: Reject::default(),
+        meter: false,
     }
 }
 
@@ -69,9 +70,11 @@ fn what_is_rejected_is_routes_among_the_others() {
 }
 
 #[test]
-fn a_plan_of_revision_0_rejects_nothing() {
+fn a_plan_of_revision_0_rejects_and_counts_nothing() {
     let mut old = serde_json::to_value(plan()).unwrap();
-    old.as_object_mut().unwrap().remove("reject");
+    for new in ["reject", "meter"] {
+        old.as_object_mut().unwrap().remove(new);
+    }
     assert_eq!(serde_json::from_value::<Plan>(old).unwrap(), plan());
     let part: Reject = serde_json::from_str(r#"{"quic":true}"#).unwrap();
     assert_eq!(part, Reject { quic: true, ..Reject::default() });

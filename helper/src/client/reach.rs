@@ -37,6 +37,7 @@ mod tests {
             forwarded: vec![],
             method: None,
             reject: Reject::default(),
+            meter: false,
         }
     }
 

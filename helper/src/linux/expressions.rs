@@ -12,7 +12,7 @@ use crate::rules::{
 
 use super::{
     netlink::Attributes,
-    numbers::{ICMPV6, IPV4, IPV6, ITEM, TCP, UDP, data, expression as e, register},
+    numbers::{ICMP, ICMPV6, IPV4, IPV6, ITEM, TCP, UDP, data, expression as e, object, register},
 };
 
 /// In the list of a rule.
@@ -48,6 +48,10 @@ impl Expressions<'_> {
             Match::Endpoint(family, set) => self.endpoint(*family, set),
             Match::Reply => self.reply(),
             Match::Known => self.known(),
+            Match::Udp => self.protocol(UDP),
+            Match::Icmp(Family::V4) => self.protocol(ICMP),
+            Match::Icmp(Family::V6) => self.protocol(ICMPV6),
+            Match::Count(counter) => self.count(counter),
             Match::NotRedirected => self.not_redirected(),
         }
     }
@@ -133,6 +137,12 @@ impl Expressions<'_> {
         self.load_ct(e::CT_STATE);
         self.mask(&(e::STATE_ESTABLISHED | e::STATE_RELATED).to_ne_bytes());
         self.compare(e::NOT_EQUAL, &[0; 4]);
+    }
+
+    fn count(&mut self, counter: &str) {
+        self.push("objref", |out| {
+            out.u32(e::OBJECT_TYPE, object::COUNTER).text(e::OBJECT_NAME, counter);
+        });
     }
 
     fn not_redirected(&mut self) {

@@ -35,6 +35,9 @@ pub mod message {
     pub const DELETE_SET: u16 = 11;
     pub const NEW_ELEMENTS: u16 = 12;
     pub const GET_ELEMENTS: u16 = 13;
+    pub const NEW_OBJECT: u16 = 18;
+    pub const GET_OBJECT: u16 = 19;
+    pub const DELETE_OBJECT: u16 = 20;
 }
 
 /// `NFTA_TABLE_*`
@@ -80,6 +83,18 @@ pub mod elements {
     pub const LIST: u16 = 3;
     pub const KEY: u16 = 1;
     pub const FLAGS: u16 = 3;
+}
+
+/// `NFTA_OBJ_*`, and of a counter's data `NFTA_COUNTER_*`
+pub mod object {
+    pub const TABLE: u16 = 1;
+    pub const NAME: u16 = 2;
+    pub const TYPE: u16 = 3;
+    pub const DATA: u16 = 4;
+    /// `NFT_OBJECT_COUNTER`
+    pub const COUNTER: u32 = 1;
+    pub const COUNTED_BYTES: u16 = 1;
+    pub const COUNTED_PACKETS: u16 = 2;
 }
 
 /// `NFTA_LIST_ELEM`: an item of any list.
@@ -202,11 +217,16 @@ pub mod expression {
     pub const IMMEDIATE_REGISTER: u16 = 1;
     pub const IMMEDIATE_DATA: u16 = 2;
 
+    /// `NFTA_OBJREF_IMM_*`
+    pub const OBJECT_TYPE: u16 = 1;
+    pub const OBJECT_NAME: u16 = 2;
+
     pub const REDIRECT_FIRST: u16 = 1;
     pub const REDIRECT_LAST: u16 = 2;
 }
 
-/// `IPPROTO_TCP`, `IPPROTO_UDP`, `IPPROTO_ICMPV6` (in.h, in6.h)
+/// `IPPROTO_ICMP`, `IPPROTO_TCP`, `IPPROTO_UDP`, `IPPROTO_ICMPV6` (in.h, in6.h)
+pub const ICMP: u8 = 1;
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 pub const ICMPV6: u8 = 58;

@@ -1,15 +1,16 @@
-//! What leaves this machine, behind everything that captures: refused where a plan says so. Pure.
+//! What leaves this machine, behind everything that captures: refused where a plan says so, else counted. Pure.
 //!
 //! ```text
-//! leaving (hook)    what is nobody's business; then one jump for each scope, the narrower first
+//! leaving (hook)    what is nobody's business; then jumps for each scope, the narrower first
 //! <scope>_refused   only what begins: DNS over TLS, networks, QUIC
+//! <scope>_around    what goes to a session's routes, to the chain that counts for it
 //! ```
 
 use super::{
     SessionPlan,
     block::always_open,
     flatten::{Layer, TooManyPieces},
-    reject,
+    meter, reject,
     scope::Scope,
     script::{Hook, Match, Rule, Script, Verdict},
 };
@@ -18,6 +19,7 @@ use super::{
 #[derive(Default)]
 pub struct Leaving {
     refused: Vec<Rule>,
+    counted: Vec<Rule>,
 }
 
 impl Leaving {
@@ -35,17 +37,21 @@ impl Leaving {
             let refused = reject::rules(&label, members, sessions, layers, budget, script)?;
             push_jump(&mut self.refused, scope, &format!("{label}_refused"), refused, script);
         }
+        if members.iter().any(|&index| sessions[index].meter.is_some()) {
+            let counted = meter::rules(&label, sessions, layers, script);
+            push_jump(&mut self.counted, scope, &format!("{label}_around"), counted, script);
+        }
         Ok(())
     }
 
     /// Nothing where nobody wants anything.
     pub fn finish(self, exempt: &[Rule], script: &mut Script) {
-        if self.refused.is_empty() {
+        if self.refused.is_empty() && self.counted.is_empty() {
             return;
         }
         let nearby = [Match::Multicast, Match::Broadcast].map(|item| Rule::returning([item]));
         let passing = always_open().into_iter().chain(nearby).chain(exempt.iter().cloned());
-        script.chains.push(Hook::Leaving.chain(passing.chain(self.refused).collect()));
+        script.chains.push(Hook::Leaving.chain(passing.chain(self.refused).chain(self.counted).collect()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which sessions and blocks there are, and one table for all of each. Knows neither sockets nor clients' manners.
 //!
 //! Start with [`Rules::load`] (`sessions`) and `blocks`. `render`, `block`, `overlap` and what they use (`flatten`, `scope`,
-//! `exempt`, `dns`, `router`, `leaving`, `reject`, `script`), `stale`, `method` and `iptables` only compute; what touches the kernel is behind
+//! `exempt`, `dns`, `router`, `leaving`, `reject`, `meter`, `script`), `stale`, `method` and `iptables` only compute; what touches the kernel is behind
 //! [`Firewall`].
 
 mod block;
@@ -12,6 +12,7 @@ mod firewall;
 pub mod flatten;
 pub mod iptables;
 mod leaving;
+mod meter;
 pub mod method;
 mod overlap;
 mod reject;
@@ -55,6 +56,8 @@ pub struct SessionPlan {
     pub direct_cgroup: Option<Cgroup>,
     /// Where `plan.capture` is a cgroup.
     pub captured_cgroup: Option<Cgroup>,
+    /// Names its counters; [`Rules::load`] gives it one where `plan.meter` is true.
+    pub meter: Option<u64>,
 }
 
 /// What one session keeps closed: valid, as in [`SessionPlan`].

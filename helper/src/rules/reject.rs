@@ -34,7 +34,7 @@ pub fn rules(
     // each in a chain of its own, because what one leaves out the other may refuse
     for (label, refused) in [
         (format!("{label}_networks"), networks(label, members, sessions, &deny, budget, script)?),
-        (format!("{label}_quic"), quic(label, sessions, layers, &deny, script)),
+        (format!("{label}_quic"), quic(label, members, sessions, layers, &deny, script)),
     ] {
         if !refused.is_empty() {
             rules.push(Rule::new([], Verdict::Jump(script.chain(&label, refused))));
@@ -105,6 +105,7 @@ fn networks(
 /// The most specific route says whose it is; who does not refuse it lets it pass.
 fn quic(
     label: &str,
+    members: &[usize],
     sessions: &[&SessionPlan],
     layers: &[Layer],
     deny: &Verdict,
@@ -112,6 +113,9 @@ fn quic(
 ) -> Vec<Rule> {
     let refuses = |index: usize| sessions[index].plan.reject.quic;
     let mut rules = vec![];
+    if !members.iter().any(|&index| refuses(index)) {
+        return rules;
+    }
     for (number, layer) in
         layers.iter().enumerate().filter(|(_, layer)| layer.ports.range().contains(&QUIC.first))
     {

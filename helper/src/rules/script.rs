@@ -43,6 +43,8 @@ impl Table {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
     pub table: Table,
+    /// By name, each once. What they have counted stays while the name is wanted.
+    pub counters: Vec<String>,
     pub sets: Vec<Set>,
     pub chains: Vec<Chain>,
     /// Of `sets`, and of the `chains` that are jumped to: there can be thousands.
@@ -170,6 +172,10 @@ pub enum Match {
     Multicast,
     /// Of a flow that has been answered, or about one.
     Known,
+    Udp,
+    Icmp(Family),
+    /// Every packet, which this counter counts: it stands behind what matches.
+    Count(String),
 }
 
 /// A cgroup (v2) and everything below it.
@@ -208,6 +214,14 @@ impl Rule {
 impl Script {
     pub fn new(table: Table) -> Self {
         Self { table, ..Self::default() }
+    }
+
+    /// A counter of that name, which is made when there is none.
+    pub fn counter(&mut self, name: String) -> String {
+        if !self.counters.contains(&name) {
+            self.counters.push(name.clone());
+        }
+        name
     }
 
     /// The name of a set with these elements, which is made when there is none.

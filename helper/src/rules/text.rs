@@ -43,6 +43,9 @@ impl Display for Script {
         if self.table.owned() {
             writeln!(f, "\tflags owner")?;
         }
+        for counter in &self.counters {
+            write!(f, "\n\tcounter {counter} {{\n\t\tpackets 0 bytes 0\n\t}}\n")?;
+        }
         self.sets.iter().try_for_each(|set| write!(f, "\n{set}"))?;
         self.chains.iter().try_for_each(|chain| write!(f, "\n{chain}"))?;
         writeln!(f, "}}")
@@ -126,6 +129,10 @@ impl Display for Match {
             Self::Endpoint(family, set) => write!(f, "{} daddr . tcp dport @{set}", family.header()),
             Self::Reply => f.write_str("ct direction reply"),
             Self::Known => f.write_str("ct state established,related"),
+            Self::Udp => f.write_str("meta l4proto udp"),
+            Self::Icmp(Family::V4) => f.write_str("meta l4proto icmp"),
+            Self::Icmp(Family::V6) => f.write_str("meta l4proto ipv6-icmp"),
+            Self::Count(counter) => write!(f, "counter name \"{counter}\""),
             Self::NotRedirected => f.write_str("ct status & dnat != dnat"),
         }
     }

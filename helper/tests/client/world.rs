@@ -161,6 +161,7 @@ pub fn plan(net: &str, port: u16) -> Plan {
         forwarded: vec![],
         method: None,
         reject: Reject::default(),
+        meter: false,
     }
 }
 

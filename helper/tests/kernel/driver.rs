@@ -145,6 +145,7 @@ pub fn plan(include: &[&str], exclude: &[&str], port: u16) -> Plan {
         forwarded: vec![],
         method: None,
         reject: Reject::default(),
+        meter: false,
     }
 }
 
@@ -171,7 +172,7 @@ pub fn of(uid: u32, session: u32) -> Key {
 }
 
 pub fn session(uid: u32, grant: Grant, plan: Plan) -> SessionPlan {
-    SessionPlan { plan, uid, grant, direct_cgroup: None, captured_cgroup: None }
+    SessionPlan { plan, uid, grant, direct_cgroup: None, captured_cgroup: None, meter: None }
 }
 
 pub fn session_block(uid: u32, grant: Grant, block: Block) -> SessionBlock {

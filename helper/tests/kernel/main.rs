@@ -9,6 +9,7 @@ mod driver;
 mod exempt;
 mod iptables;
 mod life;
+mod meter;
 mod names;
 mod noticing;
 mod prelude;

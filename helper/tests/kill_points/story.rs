@@ -161,6 +161,7 @@ fn plan(variant: u8) -> Plan {
         forwarded: vec![],
         method: None,
         reject: Reject::default(),
+        meter: false,
     }
 }
 

@@ -99,6 +99,17 @@ fn rejects() {
 }
 
 #[test]
+fn meter() {
+    let mut user = session(&["10.0.0.0/8", "fd00::/8 443"], &["10.1.0.0/16"], 12300);
+    user.plan.capture = Capture::User { uid: 1000 };
+    user.plan.reject.networks = vec![route("10.2.0.0/16")];
+    user.meter = Some(7);
+    let mut all = session(&["10.0.0.0/8", "11.0.0.0/8"], &[], 12310);
+    all.meter = Some(8);
+    check("meter", &[&user, &all, &session(&["11.1.0.0/16"], &[], 12320)]);
+}
+
+#[test]
 fn router() {
     let mut router = session(&["10.0.0.0/8", "fd00::/8 443"], &["10.1.0.0/16"], 12300);
     router.plan.forwarded = vec![7, 5];

@@ -331,20 +331,20 @@ fn session_plan() -> impl Strategy<Value = SessionPlan> {
     let routes = || prop::collection::vec(any_route(), 0..12);
     let endpoints = prop::collection::vec((address(), 0..20u16).prop_map(Into::into), 0..3);
     let who = (any_capture(), any_grant(), prop::option::of(any_cgroup()));
-    let names = (any_names(), any_reject());
+    let names = (any_names(), any_reject(), prop::option::of(1..4u64));
     (routes(), routes(), endpoints, who, names, 1024..60_000u16).prop_map(
         |(
             include,
             exclude,
             endpoints,
             ((capture, captured_cgroup), (uid, grant), direct_cgroup),
-            (dns, reject),
+            (dns, reject, meter),
             port,
         )| {
             let session = session(&[], &[], port);
             let plan = Plan { include, exclude, endpoints, capture, dns, reject, ..session.plan };
             plan.validate().unwrap();
-            SessionPlan { plan, uid, grant, direct_cgroup, captured_cgroup }
+            SessionPlan { plan, uid, grant, direct_cgroup, captured_cgroup, meter }
         },
     )
 }

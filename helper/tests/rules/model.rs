@@ -8,7 +8,7 @@ use ropeway_helper_api::{Capture, DIRECT_MARK, Dns, Grant, Route};
 use crate::simulate::{Outcome, Packet, Protocol};
 
 /// The narrowest scope whose sessions want the packet; in it, first the question's name server, then the most
-/// specific route. What nobody takes may be refused.
+/// specific route. What nobody takes may be refused, and is counted else.
 pub fn redirected(sessions: &[&SessionPlan], packet: &Packet) -> Outcome {
     let exempt = |s: &&SessionPlan| {
         let endpoint = packet.protocol == Protocol::Tcp
@@ -27,11 +27,13 @@ pub fn redirected(sessions: &[&SessionPlan], packet: &Packet) -> Outcome {
         (None, true) => Some(None), // refused behind
         (None, false) => by_route(scope, packet).map(Some),
     };
-    let passes =
-        packet.known || packet.reply || packet.local || packet.address.is_multicast() || needed(packet);
+    let passes = packet.reply || packet.local || packet.address.is_multicast() || needed(packet);
     match (scopes().find_map(taken).flatten().filter(|_| !packet.known), packet.protocol) {
         (Some(port), _) => Outcome::Redirected(port),
-        _ if passes || !scopes().any(|scope| refuses(scope, packet)) => Outcome::Passes,
+        _ if passes => Outcome::Passes,
+        _ if packet.known || !scopes().any(|scope| refuses(scope, packet)) => {
+            scopes().find_map(|scope| best(scope, packet)?.meter).map_or(Outcome::Passes, Outcome::Counted)
+        }
         (None, Protocol::Tcp) => Outcome::Reset,
         (None, _) => Outcome::Prohibited,
     }

@@ -16,9 +16,17 @@ pub fn session(include: &[&str], exclude: &[&str], port: u16) -> SessionPlan {
         forwarded: vec![],
         method: None,
         reject: Reject::default(),
+        meter: false,
     };
     plan.validate().unwrap();
-    SessionPlan { plan, uid: 1000, grant: Grant::All, direct_cgroup: None, captured_cgroup: None }
+    SessionPlan {
+        plan,
+        uid: 1000,
+        grant: Grant::All,
+        direct_cgroup: None,
+        captured_cgroup: None,
+        meter: None,
+    }
 }
 
 /// `NET`, `NET PORT` or `NET FIRST-LAST`.

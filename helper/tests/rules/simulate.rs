@@ -44,6 +44,8 @@ pub enum Outcome {
     Redirected(u16),
     Reset,
     Prohibited,
+    /// By this meter.
+    Counted(u64),
 }
 
 pub fn packet(address: &str, port: u16) -> Packet {
@@ -86,7 +88,7 @@ fn run(script: &Script, chain: &Chain, packet: &Packet) -> Option<Outcome> {
         }
         match &rule.verdict {
             Verdict::Return => return None,
-            Verdict::Accept => return Some(Outcome::Passes),
+            Verdict::Accept => return Some(rule.matches.iter().find_map(counted).unwrap_or(Outcome::Passes)),
             Verdict::Redirect(ports) => return Some(Outcome::Redirected(ports.first)),
             Verdict::Reset => return Some(Outcome::Reset),
             Verdict::Prohibit => return Some(Outcome::Prohibited),
@@ -101,6 +103,12 @@ fn run(script: &Script, chain: &Chain, packet: &Packet) -> Option<Outcome> {
     None
 }
 
+/// `leak_7_udp` belongs to meter 7.
+fn counted(item: &Match) -> Option<Outcome> {
+    let Match::Count(name) = item else { return None };
+    Some(Outcome::Counted(name.split('_').nth(1).unwrap().parse().unwrap()))
+}
+
 fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
     let elements = |name: &str| &script.sets.iter().find(|set| set.name == name).unwrap().elements;
     let (family, number) = match packet.address {
@@ -113,9 +121,11 @@ fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
         Match::Tcp => is(Protocol::Tcp),
         Match::NotTcp => !is(Protocol::Tcp),
         Match::NotSyn => is(Protocol::Tcp) && packet.known,
-        Match::UdpFlow(..) | Match::Broadcast => false,
+        Match::UdpFlow(..) | Match::Broadcast | Match::Icmp(Family::V4) => false,
         Match::Multicast => packet.address.is_multicast(),
         Match::Known => packet.known,
+        Match::Udp => is(Protocol::Udp),
+        Match::Icmp(Family::V6) => is(Protocol::Icmpv6),
         Match::Mark(mark) => packet.mark == *mark,
         Match::User(uid) => packet.uid == *uid,
         Match::Group(gid) => packet.gid == *gid,
@@ -140,6 +150,6 @@ fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
             Elements::Ranges(_) => panic!("{set} has no endpoints"),
         },
         Match::Reply => packet.reply,
-        Match::NotRedirected => true,
+        Match::NotRedirected | Match::Count(_) => true,
     }
 }

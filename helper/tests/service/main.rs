@@ -43,6 +43,7 @@ fn load() -> Request {
         forwarded: vec![],
         method: None,
         reject: Reject::default(),
+        meter: false,
     };
     Request::Load { session: SessionId(1), plan }
 }

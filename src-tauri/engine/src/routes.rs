@@ -28,6 +28,7 @@ impl Parsed {
             forwarded: vec![],
             method: None,
             reject: Reject::default(),
+            meter: false,
         }
     }
 

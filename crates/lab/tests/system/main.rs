@@ -109,6 +109,7 @@ fn plan(port: u16, capture: Capture) -> Plan {
         forwarded: vec![],
         method: None,
         reject: Reject::default(),
+        meter: false,
     }
 }
 
