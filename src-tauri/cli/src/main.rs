@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     log(args.verbose);
     match args.task {
-        Task::Run(run) => run::run(run),
+        Task::Run(run) => run::run(run, args.verbose > 0),
         Task::Helper { task } => helper::run(task),
         Task::RestoreNetwork(task) => helper::restore(task),
     }

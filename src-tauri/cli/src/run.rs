@@ -1,20 +1,26 @@
 //! `ropeway run`: one tunnel, told line by line.
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, time::Duration};
 
 use ropeway_engine::{
     Engine, Setup, Subscription,
-    api::{Command, Conflict, Event, Failure, Interest, Phase, Reply, Status},
+    api::{Command, Conflict, Event, Failure, Interest, Phase, ProfileId, Reply, Status},
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::interval,
+};
 
 use crate::{
     args::Run,
     say::{internal, print, tell},
 };
 
+/// Who asked for more words can wait so long for what went around.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+
 /// Runs until told to end. Fails when the tunnel stops for good.
-pub fn run(run: Run) -> ExitCode {
+pub fn run(run: Run, verbose: bool) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -22,7 +28,7 @@ pub fn run(run: Run) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(tunnel(run));
+    let result = runtime.block_on(tunnel(run, verbose));
     // a thread that is still at something must not hold up the end
     runtime.shutdown_background();
     match result {
@@ -34,20 +40,21 @@ pub fn run(run: Run) -> ExitCode {
     }
 }
 
-async fn tunnel(run: Run) -> Result<(), Failure> {
+async fn tunnel(run: Run, verbose: bool) -> Result<(), Failure> {
     let setup = Setup::of_user().map_err(internal)?;
     let fail_closed = run.fail_closed.is_some();
     let mut requests = Requests::new().map_err(internal)?;
     let engine = Engine::start(setup)?;
     let mut events = engine.subscribe(Interest::default());
+    let mut leaks = Around::default();
     let result = tokio::select! {
-        result = follow(&engine, run, &mut events) => result,
+        result = follow(&engine, run, &mut events, (&mut leaks, verbose)) => result,
         () = requests.next() => Ok(()),
     };
     // whoever asks a second time does not want to wait: helper and guards clear up after an engine that is gone, but for
     // what is held
     let open = tokio::select! {
-        open = engine.shutdown() => open,
+        open = async { (engine.shutdown().await, leaks.tell(&engine).await).0 } => open,
         () = requests.next() => !fail_closed,
     };
     if !open {
@@ -101,18 +108,46 @@ fn ignores_hang_up() -> bool {
 }
 
 /// Prints each state; ends only with a failure that will not pass by itself.
-async fn follow(engine: &Engine, run: Run, events: &mut Subscription) -> Result<(), Failure> {
+async fn follow(
+    engine: &Engine,
+    run: Run,
+    events: &mut Subscription,
+    (leaks, verbose): (&mut Around, bool),
+) -> Result<(), Failure> {
     let reply = engine.command(Command::Run { profile: run.profile() }).await?;
     let Reply::Running { profile: ours } = reply else { return Err(internal("no tunnel")) };
+    leaks.profile = Some(ours.clone());
     let mut last = Line::default();
-    while let Some(event) = events.next().await {
-        if let Event::Status { status } = event
-            && status.profile == ours
-        {
-            step(status, &mut last)?;
+    let mut looks = interval(BETWEEN_LOOKS);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Status { status }) if status.profile == ours => step(status, &mut last)?,
+                Some(_) => {}
+                None => return Ok(()),
+            },
+            _ = looks.tick(), if verbose => leaks.tell(engine).await,
         }
     }
-    Ok(())
+}
+
+/// What went around the tunnel, as far as it was told.
+#[derive(Default)]
+struct Around {
+    profile: Option<ProfileId>,
+    told: String,
+}
+
+impl Around {
+    /// When there is something to tell, and it is news.
+    async fn tell(&mut self, engine: &Engine) {
+        let Some(profile) = self.profile.clone() else { return };
+        let Ok(Reply::Leaks { leaks }) = engine.command(Command::Leaks { profile }).await else { return };
+        if leaks.sentence != self.told {
+            print(io::stdout(), &leaks.sentence);
+            self.told = leaks.sentence;
+        }
+    }
 }
 
 /// What was printed last; a countdown is not news.

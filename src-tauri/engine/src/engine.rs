@@ -13,6 +13,7 @@ use crate::{
     import,
     live::{Feed, Table},
     memory::Memory,
+    meters::Meters,
     profile::{self, Store},
     runtime::Runtime,
     session::{conflicts::Names, up::Tools},
@@ -37,6 +38,7 @@ struct Inner {
     desk: Desk,
     hub: Arc<Hub>,
     table: Arc<Table>,
+    meters: Arc<Meters>,
     helper: Arc<Helper>,
     caretaker: Caretaker,
     runtime: Runtime,
@@ -54,11 +56,14 @@ impl Engine {
             Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
         })?;
         let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
-        let feed = Feed { table: table.clone(), hub: hub.clone(), watched: hub.watched() };
         let helper = Arc::new(Helper::new(setup.helper.clone()));
+        let meters = Arc::new(Meters::new(helper.clone()));
+        let feed =
+            Feed { table: table.clone(), hub: hub.clone(), meters: meters.clone(), watched: hub.watched() };
         let tools = Tools {
             helper: helper.clone(),
             table: table.clone(),
+            meters: meters.clone(),
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
             names: Names::default(),
@@ -71,6 +76,7 @@ impl Engine {
             caretaker: Caretaker::new(setup.helper, helper.clone(), hub.clone()),
             hub,
             table,
+            meters,
             helper,
             runtime,
             feed: tokio::spawn(feed.run()),
@@ -137,6 +143,9 @@ impl Inner {
             }
             Command::Import { text } => return self.with_files(move |inner| inner.import(&text)).await,
             Command::CloseConnection { connection } => drop(self.table.close(connection)),
+            Command::Leaks { profile } => {
+                return Ok(Reply::Leaks { leaks: self.meters.read(&profile).await });
+            }
             Command::Helper => return Ok(Reply::Helper { helper: self.caretaker.look().await }),
             Command::SetUpHelper { grant } => self.caretaker.set_up(grant).await?,
             Command::RevokeGrant { uid } => self.caretaker.revoke(uid).await?,

@@ -16,6 +16,7 @@ mod link;
 mod listen;
 mod live;
 mod memory;
+mod meters;
 mod ours;
 pub mod profile;
 mod routes;

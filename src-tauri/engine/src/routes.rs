@@ -28,7 +28,7 @@ impl Parsed {
             forwarded: vec![],
             method: None,
             reject: Reject::default(),
-            meter: false,
+            meter: true,
         }
     }
 

@@ -6,12 +6,14 @@ mod bindings;
 mod connections;
 mod failure;
 mod helper;
+mod leaks;
 mod profile;
 mod status;
 
 pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
 pub use failure::{Code, Failure};
 pub use helper::{GrantRow, GrantScope, HelperSetup, HelperState, Leftovers};
+pub use leaks::{LeakCount, Leaks};
 pub use profile::{
     BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Names, Note, NoteKind, Problem,
     Profile, ProfileId, Reach, WhileDown,
@@ -65,6 +67,10 @@ pub enum Command {
     CloseConnection {
         connection: u64,
     },
+    /// What went around the tunnel to its networks.
+    Leaks {
+        profile: ProfileId,
+    },
     /// The privileged helper: whether it is there, who may use it.
     Helper,
     /// Installs the helper when it is missing or old, and asks an administrator to allow this user to use it. Answered
@@ -105,6 +111,9 @@ pub enum Reply {
     Imported {
         profiles: Vec<ProfileId>,
     },
+    Leaks {
+        leaks: Leaks,
+    },
     Helper {
         helper: HelperState,
     },
@@ -136,6 +145,11 @@ pub enum Event {
     /// Only to subscriptions that asked for connections; at most 5 a second.
     Connections {
         delta: ConnectionsDelta,
+    },
+    /// Of every tunnel that was switched on, every few seconds, only to subscriptions that asked for connections.
+    Leaks {
+        profile: ProfileId,
+        leaks: Leaks,
     },
 }
 

@@ -121,6 +121,7 @@ async fn lost(context: &Context, mut watch: Watch, tell: &UnboundedSender<Progre
         }
     };
     context.tools.helper.give_up(context.session).await;
+    context.tools.meters.restart(&context.profile);
     Failure::new(Code::HelperGone, "this computer", how)
 }
 

@@ -36,6 +36,7 @@ use crate::{
     listen::{captured::Service, ports::Listeners, shortage::Shortages},
     live::Table,
     memory::Memory,
+    meters::Meters,
     ours::{Adopted, Ours},
     profile::{Capture, Parsed, Server},
     ssh::{bootstrap::Machine, channel::Channel, cipher, login::Login},
@@ -76,6 +77,7 @@ pub struct Context {
 pub struct Tools {
     pub helper: Arc<Helper>,
     pub table: Arc<Table>,
+    pub meters: Arc<Meters>,
     pub agents: Arc<Agents>,
     pub ours: Arc<Ours>,
     /// Of the profiles whose sessions may be in the way of another's.
@@ -119,6 +121,7 @@ pub async fn attempt(
     };
     // the rules go last: without them a program would not hear that its connection is cut
     parts.close_connections().await;
+    context.tools.meters.read(&context.profile).await; // the counters go with them
     match &context.closed {
         Some(closed) => {
             let lost = parts.cgroup.as_ref().filter(|_| parts.closed && result.is_err());
