@@ -2,8 +2,9 @@
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ropeway_engine::{
-    api::{Profile, WhileDown},
+    api::{Profile, Reach, WhileDown},
     latency,
+    share::{self, Listen},
 };
 
 use crate::helper::args::{HelperTask, RestoreNetwork};
@@ -50,9 +51,22 @@ pub struct Run {
     /// While the tunnel is down, also after a crash, reject what would go through it, or everything
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "networks")]
     pub fail_closed: Option<FailClosed>,
+    #[command(flatten)]
+    pub share: Share,
     /// What goes through: 10/8, 192.168.1.0/24:443, 0/0 for all of IPv4
     #[arg(required = true, value_name = "SUBNET")]
     pub subnets: Vec<String>,
+}
+
+/// Who else may use the tunnel.
+#[derive(Debug, clap::Args)]
+pub struct Share {
+    /// Take what comes in there as well: containers, vms, lan, or an interface; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub share: Vec<String>,
+    /// sshuttle's word for it: all addresses (0.0.0.0, ::) mean --share lan --share containers
+    #[arg(short, long, value_name = "[IP:]PORT[,[IP6]:PORT]")]
+    pub listen: Option<Listen>,
 }
 
 /// Whose traffic; your own programs' when nothing is said, everyone's for root.
@@ -101,6 +115,21 @@ impl Whose {
     }
 }
 
+impl Share {
+    /// As a profile has it.
+    fn names(self) -> Vec<String> {
+        let listen = self.listen.map_or(&[][..], Listen::share).iter().map(ToString::to_string);
+        let mut names = self.share;
+        names.extend(listen.filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        names
+    }
+
+    /// What was typed and means nothing here.
+    pub fn notice(&self) -> Option<&'static str> {
+        self.listen.filter(|listen| listen.share().is_empty()).map(|_| share::NOTICE)
+    }
+}
+
 impl Latency {
     /// As a profile has it.
     fn text(&self) -> String {
@@ -136,6 +165,7 @@ impl Run {
                 Some(FailClosed::Everything) => WhileDown::Everything,
             },
             latency: self.latency.text(),
+            reach: Reach { share: self.share.names(), ..Reach::default() },
             ..Profile::default()
         }
     }
@@ -184,6 +214,20 @@ mod tests {
             assert_eq!(profile(options).unwrap().capture, capture);
         }
         assert!(profile(&["--user", "ann", "--everyone"]).is_err());
+    }
+
+    #[test]
+    fn others_are_let_in_by_name_or_by_sshuttles_word() {
+        for (options, share) in [
+            (&[][..], &[][..]),
+            (&["--share", "docker0", "--share", "lan"], &["docker0", "lan"]),
+            (&["-l", "0.0.0.0:0"], &["lan", "containers"]),
+            (&["--share", "lan", "--listen=[::]:12300"], &["lan", "containers"]),
+            (&["-l", "127.0.0.1:12300"], &[]),
+        ] {
+            assert_eq!(profile(options).unwrap().reach.share, share, "{options:?}");
+        }
+        assert!(profile(&["-l", "nowhere:x"]).unwrap_err().to_string().contains("for example 0.0.0.0:0"));
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub fn run(run: Run, verbose: bool) -> ExitCode {
 }
 
 async fn tunnel(run: Run, verbose: bool) -> Result<(), Failure> {
+    if let Some(notice) = run.share.notice() {
+        print(io::stderr(), notice);
+    }
     let setup = Setup::of_user().map_err(internal)?;
     let fail_closed = run.fail_closed.is_some();
     let mut requests = Requests::new().map_err(internal)?;

@@ -24,6 +24,7 @@ mod runtime;
 mod session;
 mod setup;
 mod setup_helper;
+pub mod share;
 mod spelling;
 mod ssh;
 pub mod subnet;

@@ -19,6 +19,7 @@ use crate::{
     api::{Code, Failure},
     helper::{Change, Loaded, Watch},
     link::Health,
+    share,
     sys::cgroup::Cgroup,
 };
 
@@ -37,7 +38,7 @@ pub struct Wanted<'a> {
 /// Loads, and mends until it cannot: returns why. It is up when the agent has answered, too.
 pub async fn keep(
     context: &Context,
-    wanted: Wanted<'_>,
+    mut wanted: Wanted<'_>,
     mut agent: watch::Receiver<Health>,
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
@@ -48,7 +49,7 @@ pub async fn keep(
                 (tries, answered) = (0, true);
                 let conflicts = conflicts(&overlaps, &context.parsed, &context.tools.names);
                 let _ = tell.send(Progress::Up(conflicts));
-                lost(context, watch, tell).await
+                lost(context, &mut wanted, watch, tell).await
             }
             Err(failure) if is_final(failure.code, tries) => return failure,
             Err(failure) => failure,
@@ -112,9 +113,25 @@ async fn narrow(context: &Context, wanted: &Wanted<'_>) -> Result<(), Failure> {
 }
 
 /// Until the rules are gone: how they went.
-async fn lost(context: &Context, mut watch: Watch, tell: &UnboundedSender<Progress>) -> Failure {
+async fn lost(
+    context: &Context,
+    wanted: &mut Wanted<'_>,
+    mut watch: Watch,
+    tell: &UnboundedSender<Progress>,
+) -> Failure {
     let how = loop {
-        match watch.next().await {
+        let change = tokio::select! {
+            change = watch.next() => change,
+            others = share::changed(&context.parsed.reach.share, &wanted.plan.forwarded) => {
+                wanted.plan.forwarded = others;
+                match load(context, wanted).await {
+                    Ok(loaded) => watch = loaded.watch,
+                    Err(failure) => tracing::warn!(detail = failure.detail, "the rules are as before"),
+                }
+                continue;
+            }
+        };
+        match change {
             Change::Mended => drop(tell.send(Progress::Mended)),
             Change::Removed => break "another program removed them",
             Change::Gone => break "the helper ended",

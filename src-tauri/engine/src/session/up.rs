@@ -39,6 +39,7 @@ use crate::{
     meters::Meters,
     ours::{Adopted, Ours},
     profile::{Capture, Parsed, Server},
+    share,
     ssh::{bootstrap::Machine, channel::Channel, cipher, login::Login},
     sys::{
         cgroup::{self, Cgroup},
@@ -228,10 +229,12 @@ impl Ready {
         cgroup: Option<&Cgroup>,
         keep: &mut Vec<Arc<TcpListener>>,
     ) -> Result<Self, Failure> {
-        let listeners = Listeners::bind()
+        let share = &context.parsed.reach.share;
+        let listeners = Listeners::bind(!share.is_empty())
             .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
         keep.clone_from(&listeners.all);
-        let plan = context.parsed.plan(listeners.ports.clone(), capture(context), cgroup.is_some());
+        let mut plan = context.parsed.plan(listeners.ports.clone(), capture(context), cgroup.is_some());
+        plan.forwarded = share::now(share).told().indexes;
         plan.validate()
             .map_err(|error| Failure::new(Code::ProfileInvalid, context.subject(), error.to_string()))?;
         Ok(Self { listeners, plan, captured: captured(context)? })
