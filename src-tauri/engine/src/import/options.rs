@@ -13,6 +13,8 @@ pub enum Fate {
     /// Bytes that may be under way.
     BufferSize,
     NoLatencyControl,
+    /// For other computers, or only where.
+    Listen,
     /// Not in Ropeway yet; the words say what is missing, "Looking for …".
     NotYet(&'static str),
     /// Has no place in a profile; the words say why.
@@ -46,7 +48,7 @@ pub enum Argument {
     Subnet(Word),
 }
 
-use Fate::{BufferSize, Capture, Exclude, Needless, NoLatencyControl, NotYet, Remote, SshCommand};
+use Fate::{BufferSize, Capture, Exclude, Listen, Needless, NoLatencyControl, NotYet, Remote, SshCommand};
 
 const AS_SERVICE: &str = "Ropeway stays in the background by itself.";
 const FOR_TESTS: &str = "It is only for sshuttle's own use.";
@@ -56,7 +58,7 @@ const OPTIONS: &[Opt] = &[
     value('r', "remote", Remote),
     value('x', "exclude", Exclude),
     value('e', "ssh-cmd", SshCommand),
-    value('l', "listen", NotYet("Listening for other computers")),
+    value('l', "listen", Listen),
     flag('H', "auto-hosts", NotYet("Looking for host names on the server")),
     flag('N', "auto-nets", NotYet("Taking the server's own networks; add the ones you need by hand")),
     long_flag("dns", NotYet("Asking the server's DNS")),
