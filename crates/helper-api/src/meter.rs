@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 /// Since the session was loaded, by what it was. Not what was refused, captured, exempt or for this machine, no
-/// answers to what came in, and nothing that is forwarded.
+/// answers to what came in. What is forwarded counts where the plan names its interface.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Leaks {

@@ -50,8 +50,7 @@ pub struct Plan {
 /// What is refused at once, TCP by reset and the rest by ICMP "administratively prohibited", so that programs turn to
 /// what the tunnel carries. Only new flows of those whose connections are captured; not what is exempt from capture,
 /// what this machine needs to be in a network (neighbour discovery, DHCP), and what never leaves it (multicast,
-/// broadcast). What any session captures goes there, refused or not. Not with [`Method::Iptables`], which passes it all,
-/// and not what is forwarded.
+/// broadcast). What any session captures goes there, refused or not. Not with [`Method::Iptables`], which passes it all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reject {
@@ -62,7 +61,7 @@ pub struct Reject {
     /// UDP port 443 to the networks that are captured: HTTP/3, in whose place a browser uses TCP.
     pub quic: bool,
     /// TCP port 853 to the name servers whose questions are captured, so that resolvers ask them in clear. Where no
-    /// questions are captured, none.
+    /// questions are captured, none; so not for what is forwarded.
     pub dns_over_tls: bool,
 }
 

@@ -14,8 +14,8 @@ use super::{
     expressions,
     netlink::{Attributes, Batch},
     numbers::{
-        ACCEPT, HOOK_INPUT, HOOK_OUTPUT, HOOK_PREROUTING, INTERVAL_END, ITEM, SET_INTERVAL, TABLE_OWNER,
-        chain, data, datatype, elements, message, object, rule, set, table,
+        ACCEPT, HOOK_FORWARD, HOOK_INPUT, HOOK_OUTPUT, HOOK_PREROUTING, INTERVAL_END, ITEM, SET_INTERVAL,
+        TABLE_OWNER, chain, data, datatype, elements, message, object, rule, set, table,
     },
 };
 
@@ -286,6 +286,7 @@ fn hook_number(hook: Hook) -> u32 {
     match hook {
         Hook::NatPrerouting => HOOK_PREROUTING,
         Hook::FilterInput => HOOK_INPUT,
+        Hook::Forward => HOOK_FORWARD,
         Hook::NatOutput | Hook::FilterOutput | Hook::Leaving => HOOK_OUTPUT,
     }
 }

@@ -11,9 +11,10 @@ pub const TABLE_OWNER: u32 = 2;
 pub const SET_INTERVAL: u32 = 4;
 /// `NFT_SET_ELEM_INTERVAL_END`: this element is the first address behind a range.
 pub const INTERVAL_END: u32 = 1;
-/// `NF_INET_PRE_ROUTING`, `NF_INET_LOCAL_IN`, `NF_INET_LOCAL_OUT` (netfilter.h).
+/// `NF_INET_PRE_ROUTING`, `NF_INET_LOCAL_IN`, `NF_INET_FORWARD`, `NF_INET_LOCAL_OUT` (netfilter.h).
 pub const HOOK_PREROUTING: u32 = 0;
 pub const HOOK_INPUT: u32 = 1;
+pub const HOOK_FORWARD: u32 = 2;
 pub const HOOK_OUTPUT: u32 = 3;
 /// `NF_ACCEPT` (netfilter.h).
 pub const ACCEPT: u32 = 1;

@@ -8,7 +8,8 @@ use ropeway_helper_api::{Count, Leaks};
 use super::{
     SessionPlan,
     block::both_protocols,
-    flatten::{Family, Layer, Target},
+    flatten::{Family, Target},
+    leaving::Whose,
     render::sets,
     script::{Match, Rule, Script, Verdict},
 };
@@ -21,8 +22,12 @@ const KINDS: [(&str, &[Match]); 4] = [
     ("other", &[]),
 ];
 
-/// For the sessions of one scope, whose routes make these layers. The most specific route says who counts.
-pub fn rules(label: &str, sessions: &[&SessionPlan], layers: &[Layer], script: &mut Script) -> Vec<Rule> {
+/// The most specific route says who counts.
+pub fn rules(
+    &Whose { label, layers, .. }: &Whose,
+    sessions: &[&SessionPlan],
+    script: &mut Script,
+) -> Vec<Rule> {
     let mut rules = vec![];
     for (number, layer) in layers.iter().enumerate() {
         for (target, to) in sets(&format!("{label}_{number}"), layer, script) {

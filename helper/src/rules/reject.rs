@@ -8,6 +8,7 @@ use super::{
     block::{self, both_protocols},
     dns,
     flatten::{Family, Layer, Target, TooManyPieces, flatten},
+    leaving::Whose,
     render::sets,
     script::{Match, Rule, Script, Verdict},
 };
@@ -18,19 +19,20 @@ const QUIC: Ports = Ports { first: 443, last: 443 };
 /// RFC 7858.
 const DNS_OVER_TLS: Ports = Ports { first: 853, last: 853 };
 
-/// For the sessions of one scope, whose routes make these layers. Only what begins is refused: what was open before goes
-/// on, as everywhere.
+/// Only what begins is refused: what was open before goes
+/// on, as everywhere. `names`: also questions by TLS.
 pub fn rules(
-    label: &str,
-    members: &[usize],
+    &Whose { label, members, layers, .. }: &Whose,
+    names: bool,
     sessions: &[&SessionPlan],
-    layers: &[Layer],
     budget: &mut usize,
     script: &mut Script,
 ) -> Result<Vec<Rule>, TooManyPieces> {
     let deny = Verdict::Jump(script.chain("deny", block::deny()));
-    let mut rules: Vec<_> =
-        questions(label, members, sessions, script).map(|to| Rule::new(to, deny.clone())).collect();
+    let mut rules = vec![];
+    if names {
+        rules.extend(questions(label, members, sessions, script).map(|to| Rule::new(to, deny.clone())));
+    }
     // each in a chain of its own, because what one leaves out the other may refuse
     for (label, refused) in [
         (format!("{label}_networks"), networks(label, members, sessions, &deny, budget, script)?),

@@ -5,7 +5,7 @@
 //! <scope>            questions to name servers; then the layers of `flatten` in their order: exclusions return, each
 //!                    session's ranges go to its listener
 //! prerouting (hook)  router mode: one jump for each interface that a plan names, to layers of the same kind
-//! leaving (hook)     what would go around a tunnel (`leaving`)
+//! leaving (hook)     what would go around a tunnel (`leaving`); forward (hook): the same in router mode
 //! input (hook)       router mode: the listeners, which are on all addresses then, take nothing but what was captured
 //! ```
 //! Returning from a scope leads to the next wider one: an exclusion says "not by these tunnels", and what a
@@ -19,7 +19,7 @@ use super::{
     SessionPlan, dns,
     exempt::{Exempt, exemptions},
     flatten::{Family, Layer, Target, TooManyPieces, flatten},
-    leaving::Leaving,
+    leaving::{Leaving, Whose},
     reject, router,
     scope::scopes,
     script::{Elements, Hook, Match, Rule, Script, Table, Verdict},
@@ -34,7 +34,7 @@ pub fn render(sessions: &[&SessionPlan]) -> Result<Script, TooManyPieces> {
     let names = sessions.iter().any(|session| session.plan.dns.is_some());
     let mut output = never_captured(names);
     output.extend(exempt.iter().cloned());
-    let mut leaving = Leaving::default();
+    let mut leaving = Leaving::new(Hook::Leaving);
     for (scope, members) in scopes(sessions.iter().map(|session| session.who())) {
         let label = scope.name();
         let mut rules = dns::rules(&label, &members, sessions, &mut script);
@@ -46,10 +46,12 @@ pub fn render(sessions: &[&SessionPlan]) -> Result<Script, TooManyPieces> {
         rules.extend(routes(&label, &layers, sessions, &mut script));
         let chain = script.chain(&label, rules);
         output.push(Rule::new(scope.matches(), Verdict::Jump(chain)));
-        leaving.add((scope, &members), sessions, &layers, &mut budget, &mut script)?;
+        let matches = vec![scope.matches()];
+        let whose = Whose { label: &label, members: &members, layers: &layers, matches };
+        leaving.add(&whose, sessions, &mut budget, &mut script)?;
     }
     script.chains.push(Hook::NatOutput.chain(output));
-    leaving.finish(&exempt, &mut script);
+    leaving.finish(exempt.iter().cloned(), &mut script);
     router::push(sessions, &exempt, &mut budget, &mut script)?;
     Ok(script)
 }

@@ -88,6 +88,8 @@ pub enum Hook {
     FilterOutput,
     /// The same, when [`Hook::FilterOutput`] and other firewalls have let it pass.
     Leaving,
+    /// Every packet that this machine passes on, when other firewalls have let it pass.
+    Forward,
 }
 
 /// The usual place of destination NAT (nft's `dstnat`, a name that nft 1.0.6 refuses for the output hook).
@@ -108,7 +110,7 @@ impl Hook {
     pub fn kind(self) -> &'static str {
         match self {
             Self::NatOutput | Self::NatPrerouting => "nat",
-            Self::FilterInput | Self::FilterOutput | Self::Leaving => "filter",
+            Self::FilterInput | Self::FilterOutput | Self::Leaving | Self::Forward => "filter",
         }
     }
 
@@ -118,6 +120,7 @@ impl Hook {
             Self::NatOutput | Self::FilterOutput | Self::Leaving => "output",
             Self::NatPrerouting => "prerouting",
             Self::FilterInput => "input",
+            Self::Forward => "forward",
         }
     }
 
@@ -125,7 +128,7 @@ impl Hook {
         match self {
             Self::NatOutput | Self::NatPrerouting => NAT,
             Self::FilterInput | Self::FilterOutput => FILTER,
-            Self::Leaving => LEAVING,
+            Self::Leaving | Self::Forward => LEAVING,
         }
     }
 }

@@ -94,7 +94,7 @@ fn the_kernel_gets_what_the_text_says() {
         };
         let all_names = Plan { dns: dns(&[]), ..plan(&["10.0.0.0/8"], &[], 12340) };
         let names = Plan { dns: dns(&["10.0.0.53", "fd00::53"]), ..group.clone() };
-        let router = Plan { forwarded: vec![99, 1], ..endpoints.clone() };
+        let router = Plan { forwarded: vec![99, 1], meter: true, ..endpoints.clone() };
         let refusing = Plan {
             reject: Reject { networks: names.include.clone(), quic: true, dns_over_tls: true },
             ..names.clone()

@@ -207,6 +207,27 @@ fn what_is_captured_is_not_refused() {
 }
 
 #[test]
+fn what_others_send_around_is_refused_and_counted_too() {
+    let mut router = with_names(session(&["10.0.0.0/8"], &["10.1.0.0/16"], 12300), &[], 12353);
+    router.plan.forwarded = vec![5];
+    router.plan.reject = Reject { networks: vec![route("::/0")], quic: true, dns_over_tls: true };
+    router.meter = Some(7);
+    let script = render(&[&router]).unwrap();
+    let udp = |address, port| Packet { protocol: Protocol::Udp, ..packet(address, port) };
+    for (packet, expected) in [
+        (packet("fd00::1", 80), Outcome::Reset),
+        (udp("10.2.0.1", 443), Outcome::Prohibited),
+        (udp("10.2.0.1", 80), Outcome::Counted(7)),
+        (udp("10.1.0.1", 80), Outcome::Passes),
+        (packet("192.0.2.1", 853), Outcome::Passes), // nobody captures their questions
+        (Packet { reply: true, ..packet("fd00::1", 80) }, Outcome::Passes),
+    ] {
+        let came_in = |interface| at(&script, Hook::Forward, &Packet { interface, ..packet });
+        assert_eq!((came_in(5), came_in(6)), (expected, Outcome::Passes), "{packet:?}\n{script}");
+    }
+}
+
+#[test]
 fn only_the_owner_is_meant_by_an_own_grant() {
     let mut own = captured_by(session(&["10.0.0.0/8"], &[], 12300), Capture::Everyone, None);
     own.grant = Grant::Own;
