@@ -202,7 +202,11 @@ export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array
 /**
  * What a subscription wants besides profiles and states.
  */
-export type Interest = { connections: boolean, };
+export type Interest = { 
+/**
+ * And what goes around tunnels.
+ */
+connections: boolean, };
 
 /**
  * Bytes are with the packets' headers.

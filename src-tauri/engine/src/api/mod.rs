@@ -158,5 +158,6 @@ pub enum Event {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Interest {
+    /// And what goes around tunnels.
     pub connections: bool,
 }

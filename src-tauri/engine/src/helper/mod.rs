@@ -121,6 +121,9 @@ impl Helper {
 
     /// What went around the session's tunnel; None where nobody counts it.
     pub async fn meter(&self, session: SessionId) -> Option<Leaks> {
+        if self.has_nothing(session) {
+            return None;
+        }
         match self.line_of(session)?.ask(Request::Meter { session }, vec![]).await {
             Ok(Reply::Meter { leaks }) => Some(leaks),
             _ => None,
