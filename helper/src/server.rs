@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use ropeway_helper_api::{Message, Notice, Reply, limit, wire};
+use ropeway_helper_api::{HelperCode, Message, Notice, Reply, limit, wire};
 
 use crate::{
     client::{self, Answer, Client},
@@ -249,7 +249,12 @@ impl Lines {
 }
 
 fn log(answer: &Answer) {
-    if let Reply::Error(error) = &answer.reply {
-        tracing::warn!(code = ?error.code, detail = error.detail, "refused");
+    match &answer.reply {
+        // who asks for what there is not may ask every few seconds
+        Reply::Error(error) if error.code == HelperCode::Unsupported => {
+            tracing::debug!(detail = error.detail, "refused");
+        }
+        Reply::Error(error) => tracing::warn!(code = ?error.code, detail = error.detail, "refused"),
+        _ => {}
     }
 }

@@ -42,7 +42,7 @@ impl Block {
         if self.capture == Capture::Cgroup {
             return Err(PlanError::BlockedCgroup);
         }
-        plan::check_routes(&self.include, &self.exclude)?;
+        plan::check_routes([&self.include, &self.exclude])?;
         plan::check_endpoints(&self.endpoints)
     }
 }

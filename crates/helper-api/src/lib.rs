@@ -8,6 +8,7 @@ pub mod block;
 pub mod bus;
 pub mod hosts;
 mod list;
+pub mod meter;
 pub mod plan;
 mod request;
 pub mod wire;
@@ -16,14 +17,15 @@ use serde::{Deserialize, Serialize};
 
 pub use block::{Block, BlockId};
 pub use hosts::{HostEntry, HostRefusal, Hosts, RefusedHost};
-pub use plan::{Capture, Dns, ListenerPorts, Method, Plan, PlanError, Ports, Route};
+pub use meter::{Count, Leaks};
+pub use plan::{Capture, Dns, ListenerPorts, Method, Plan, PlanError, Ports, Reject, Route};
 
 /// Two programs of one epoch work together. Counted up when a message changes its meaning.
 pub const EPOCH: u16 = 1;
 
 /// Counted up when something is added: fields that an older program ignores, requests that it answers with
 /// [`HelperCode::Unsupported`].
-pub const REVISION: u16 = 0;
+pub const REVISION: u16 = 1;
 
 /// The mark of sockets that must never be captured (`SO_MARK`, set by the helper on sockets it is handed).
 pub const DIRECT_MARK: u32 = 0x5e;
@@ -67,6 +69,8 @@ pub enum Request {
     SetHosts { session: SessionId, hosts: Hosts },
     /// Sets [`DIRECT_MARK`] on the one unconnected TCP or UDP socket that comes along.
     MarkSocket,
+    /// What went around this session's tunnel, where its plan has a meter.
+    Meter { session: SessionId },
     /// What crashes left closed.
     Leftovers,
     /// Opens what crashes left closed: of this user, or of everybody (root only here; others ask over D-Bus).
@@ -107,6 +111,10 @@ pub enum Reply {
     /// The names are in force, but these.
     Hosts {
         refused: Vec<RefusedHost>,
+    },
+    /// Never less than before while the session is loaded, whatever becomes of the rules.
+    Meter {
+        leaks: Leaks,
     },
     /// How many profiles of this user, and of others, crashes left closed.
     Leftovers {

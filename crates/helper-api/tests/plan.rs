@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use ipnet::IpNet;
-use ropeway_helper_api::{Capture, ListenerPorts, Plan, PlanError, Ports, Route, plan::limit};
+use ropeway_helper_api::{Capture, ListenerPorts, Plan, PlanError, Ports, Reject, Route, plan::limit};
 
 fn ports(first: u16, last: u16) -> Ports {
     Ports { first, last }
@@ -23,6 +23,8 @@ fn plan() -> Plan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
+        meter: false,
     }
 }
 
@@ -51,6 +53,31 @@ fn counts_are_limited() {
     assert_eq!(ranges.validate(), Ok(()));
     ranges.exclude = vec![route];
     assert_eq!(ranges.validate(), Err(PlanError::TooManyPortRanges(limit::PORT_RANGES + 1)));
+}
+
+#[test]
+fn what_is_rejected_is_routes_among_the_others() {
+    let mut rejecting = plan();
+    rejecting.reject.networks = vec![net("::/0").into()];
+    assert_eq!(rejecting.validate(), Ok(()));
+    rejecting.listeners.v6 = None;
+    rejecting.include.truncate(1);
+    assert_eq!(rejecting.validate(), Ok(()), "a rejected family needs no listener");
+    rejecting.reject.networks = vec![net("fd00::1/8").into()];
+    assert_eq!(rejecting.validate(), Err(PlanError::HostBits(net("fd00::1/8"))));
+    rejecting.reject.networks = vec![net("::/0").into(); limit::ROUTES];
+    assert_eq!(rejecting.validate(), Err(PlanError::TooManyRoutes(limit::ROUTES + 2)));
+}
+
+#[test]
+fn a_plan_of_revision_0_rejects_and_counts_nothing() {
+    let mut old = serde_json::to_value(plan()).unwrap();
+    for new in ["reject", "meter"] {
+        old.as_object_mut().unwrap().remove(new);
+    }
+    assert_eq!(serde_json::from_value::<Plan>(old).unwrap(), plan());
+    let part: Reject = serde_json::from_str(r#"{"quic":true}"#).unwrap();
+    assert_eq!(part, Reject { quic: true, ..Reject::default() });
 }
 
 #[test]

@@ -15,8 +15,8 @@ use std::{
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use proptest::{prelude::*, test_runner::RngSeed};
 use ropeway_helper_api::{
-    Capture, DIRECT_MARK, EPOCH, HelperCode, HelperError, ListenerPorts, Message, Plan, Ports, REVISION,
-    Reply, Request, Route, SessionId, plan::limit, wire,
+    Capture, Count, DIRECT_MARK, EPOCH, HelperCode, HelperError, Leaks, ListenerPorts, Message, Plan, Ports,
+    REVISION, Reject, Reply, Request, Route, SessionId, plan::limit, wire,
 };
 
 fn plan(include: Vec<Route>) -> Plan {
@@ -31,6 +31,8 @@ fn plan(include: Vec<Route>) -> Plan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
+        meter: false,
     }
 }
 
@@ -53,13 +55,17 @@ fn every_message_arrives_as_it_was_sent() {
         },
         Request::Unload { session: SessionId(7) },
         Request::MarkSocket,
+        Request::Meter { session: SessionId(7) },
     ];
     for request in requests {
         wire::send(&near, &request, &[]).unwrap();
         assert_eq!(received(&far).unwrap(), Some(request));
     }
     let error = HelperError { code: HelperCode::Busy, detail: "somebody else's table".into() };
-    for reply in [Reply::Done, Reply::Leftovers { mine: 1, others: 0 }, Reply::Error(error)] {
+    let leaks = Leaks { udp: Count { packets: 3, bytes: 90 }, ..Leaks::default() };
+    for reply in
+        [Reply::Done, Reply::Meter { leaks }, Reply::Leftovers { mine: 1, others: 0 }, Reply::Error(error)]
+    {
         let message = Message::Reply { reply };
         wire::send(&far, &message, &[]).unwrap();
         assert_eq!(wire::receive::<Message>(&near).unwrap().unwrap().message, message);

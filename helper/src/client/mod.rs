@@ -102,6 +102,10 @@ impl Client {
             Request::Unload { session } => self.end(&mut lock(state), session, Rules::unload),
             Request::Hold { session } => self.end(&mut lock(state), session, Rules::hold),
             Request::SetHosts { session, hosts } => self.set_hosts(state, grant, session, hosts),
+            Request::Meter { session } => {
+                let leaks = lock(state).rules.meter(self.key(session))?;
+                Ok(Reply::Meter { leaks })
+            }
             Request::Leftovers => {
                 let (mine, others) = lock(state).rules.leftovers(self.uid);
                 Ok(Reply::Leftovers { mine, others })
@@ -153,7 +157,7 @@ impl Client {
         if state.rules.routes_of(key).is_none() && state.rules.sessions_of(self.uid) >= limit::SESSIONS {
             return Err(refusal(HelperCode::Limit, format!("more than {} sessions", limit::SESSIONS)));
         }
-        let plan = SessionPlan { plan, uid: self.uid, grant, direct_cgroup, captured_cgroup };
+        let plan = SessionPlan { plan, uid: self.uid, grant, direct_cgroup, captured_cgroup, meter: None };
         let Loaded { method, overlaps } = state.rules.load(key, plan)?;
         self.check_names_again(&mut state, session)?;
         Ok(Reply::Loaded { method, overlaps })

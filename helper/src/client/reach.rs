@@ -21,7 +21,7 @@ pub fn reaches(plan: &Plan, address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use ropeway_helper_api::{Capture, ListenerPorts, Ports};
+    use ropeway_helper_api::{Capture, ListenerPorts, Ports, Reject};
 
     use super::*;
 
@@ -36,6 +36,8 @@ mod tests {
             dns: None,
             forwarded: vec![],
             method: None,
+            reject: Reject::default(),
+            meter: false,
         }
     }
 

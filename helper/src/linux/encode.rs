@@ -14,8 +14,8 @@ use super::{
     expressions,
     netlink::{Attributes, Batch},
     numbers::{
-        ACCEPT, HOOK_INPUT, HOOK_OUTPUT, HOOK_PREROUTING, INTERVAL_END, ITEM, SET_INTERVAL, TABLE_OWNER,
-        chain, data, datatype, elements, message, rule, set, table,
+        ACCEPT, HOOK_FORWARD, HOOK_INPUT, HOOK_OUTPUT, HOOK_PREROUTING, INTERVAL_END, ITEM, SET_INTERVAL,
+        TABLE_OWNER, chain, data, datatype, elements, message, object, rule, set, table,
     },
 };
 
@@ -30,6 +30,7 @@ const PROBE: &str = "ropeway_probe";
 pub struct Contents {
     pub hooked: BTreeSet<String>,
     pub jumped_to: BTreeSet<String>,
+    pub counters: BTreeSet<String>,
     pub sets: BTreeSet<String>,
 }
 
@@ -39,6 +40,7 @@ pub fn creation(script: &Script) -> Batch {
     new_table(&mut batch, script.table); // so that there is one to delete
     delete_table(&mut batch, script.table);
     new_table(&mut batch, script.table);
+    script.counters.iter().for_each(|counter| new_counter(&mut batch, script.table, counter));
     add(&mut batch, script, |_| true, |_| true);
     batch
 }
@@ -53,6 +55,9 @@ pub fn creation(script: &Script) -> Batch {
 ///   transaction get their new rules one after the other: so what is new comes first, and what is old goes last.
 pub fn change(before: &Contents, script: &Script) -> [Batch; 3] {
     let mut new = Batch::new();
+    for counter in script.counters.iter().filter(|name| !before.counters.contains(*name)) {
+        new_counter(&mut new, script.table, counter);
+    }
     let absent = |chain: &Chain| !before.jumped_to.contains(&chain.name);
     add(
         &mut new,
@@ -102,6 +107,9 @@ fn removal(before: &Contents, script: &Script) -> Batch {
     for set in before.sets.iter().filter(|name| !sets.contains(name.as_str())) {
         delete_set(&mut batch, script.table, set);
     }
+    for counter in before.counters.iter().filter(|name| !script.counters.contains(name)) {
+        delete_counter(&mut batch, script.table, counter);
+    }
     batch
 }
 
@@ -146,6 +154,21 @@ fn delete_chain(batch: &mut Batch, table: Table, chain: &str) {
 fn delete_set(batch: &mut Batch, table: Table, set: &str) {
     batch.push(message::DELETE_SET, format!("the old set {set}"), |out| {
         out.text(set::TABLE, table.name()).text(set::NAME, set);
+    });
+}
+
+/// From 0.
+fn new_counter(batch: &mut Batch, table: Table, counter: &str) {
+    batch.push(message::NEW_OBJECT, format!("counter {counter}"), |out| {
+        out.text(object::TABLE, table.name()).text(object::NAME, counter);
+        out.u32(object::TYPE, object::COUNTER).nest(object::DATA, |_| {});
+    });
+}
+
+fn delete_counter(batch: &mut Batch, table: Table, counter: &str) {
+    batch.push(message::DELETE_OBJECT, format!("the old counter {counter}"), |out| {
+        out.text(object::TABLE, table.name()).text(object::NAME, counter);
+        out.u32(object::TYPE, object::COUNTER);
     });
 }
 
@@ -263,7 +286,8 @@ fn hook_number(hook: Hook) -> u32 {
     match hook {
         Hook::NatPrerouting => HOOK_PREROUTING,
         Hook::FilterInput => HOOK_INPUT,
-        Hook::NatOutput | Hook::FilterOutput => HOOK_OUTPUT,
+        Hook::Forward => HOOK_FORWARD,
+        Hook::NatOutput | Hook::FilterOutput | Hook::Leaving => HOOK_OUTPUT,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::rules::{
 
 use super::{
     netlink::Attributes,
-    numbers::{ICMPV6, IPV4, IPV6, ITEM, TCP, UDP, data, expression as e, register},
+    numbers::{ICMP, ICMPV6, IPV4, IPV6, ITEM, TCP, UDP, data, expression as e, object, register},
 };
 
 /// In the list of a rule.
@@ -36,7 +36,9 @@ impl Expressions<'_> {
             Match::User(uid) => self.meta(e::META_USER, &uid.to_ne_bytes()),
             Match::Group(gid) => self.meta(e::META_GROUP, &gid.to_ne_bytes()),
             Match::Cgroup(cgroup) => self.cgroup(*cgroup),
-            Match::LocalDestination => self.local_destination(),
+            Match::LocalDestination => self.destination_type(e::LOCAL),
+            Match::Broadcast => self.destination_type(e::BROADCAST),
+            Match::Multicast => self.destination_type(e::MULTICAST),
             Match::Interface(index) => self.meta(e::META_INTERFACE, &index.to_ne_bytes()),
             Match::Ports(ports) => self.ports(TCP, *ports),
             Match::UdpPorts(ports) => self.ports(UDP, *ports),
@@ -45,6 +47,11 @@ impl Expressions<'_> {
             Match::Destination(family, set) => self.destination(*family, set),
             Match::Endpoint(family, set) => self.endpoint(*family, set),
             Match::Reply => self.reply(),
+            Match::Known => self.known(),
+            Match::Udp => self.protocol(UDP),
+            Match::Icmp(Family::V4) => self.protocol(ICMP),
+            Match::Icmp(Family::V6) => self.protocol(ICMPV6),
+            Match::Count(counter) => self.count(counter),
             Match::NotRedirected => self.not_redirected(),
         }
     }
@@ -52,6 +59,7 @@ impl Expressions<'_> {
     fn push_verdict(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Return => self.verdict(data::RETURN, None),
+            Verdict::Accept => self.verdict(data::ACCEPT, None),
             Verdict::Jump(chain) => self.verdict(data::JUMP, Some(chain)),
             Verdict::Redirect(ports) => self.redirect(*ports),
             Verdict::Reset => self.reject(e::REJECT_RESET, 0),
@@ -90,12 +98,12 @@ impl Expressions<'_> {
         self.compare(e::EQUAL, &id.to_ne_bytes());
     }
 
-    fn local_destination(&mut self) {
+    fn destination_type(&mut self, wanted: u32) {
         self.push("fib", |out| {
             out.u32(e::FIB_REGISTER, register::FIRST).u32(e::FIB_RESULT, e::FIB_ADDRESS_TYPE);
             out.u32(e::FIB_FLAGS, e::FIB_DESTINATION);
         });
-        self.compare(e::EQUAL, &e::LOCAL.to_ne_bytes());
+        self.compare(e::EQUAL, &wanted.to_ne_bytes());
     }
 
     fn ports(&mut self, protocol: u8, Ports { first, last }: Ports) {
@@ -123,6 +131,18 @@ impl Expressions<'_> {
     fn reply(&mut self) {
         self.load_ct(e::CT_DIRECTION);
         self.compare(e::EQUAL, &[e::REPLY]);
+    }
+
+    fn known(&mut self) {
+        self.load_ct(e::CT_STATE);
+        self.mask(&(e::STATE_ESTABLISHED | e::STATE_RELATED).to_ne_bytes());
+        self.compare(e::NOT_EQUAL, &[0; 4]);
+    }
+
+    fn count(&mut self, counter: &str) {
+        self.push("objref", |out| {
+            out.u32(e::OBJECT_TYPE, object::COUNTER).text(e::OBJECT_NAME, counter);
+        });
     }
 
     fn not_redirected(&mut self) {

@@ -1,5 +1,9 @@
 //! The kernel's side of the rules.
 
+use std::collections::BTreeMap;
+
+use ropeway_helper_api::Count;
+
 use crate::rules::{
     Firewall, FirewallError, Script, State, Table, iptables::Lines, method::Means, stale::Stale,
 };
@@ -49,6 +53,10 @@ impl Firewall for Kernel {
 
     fn state(&mut self, table: Table) -> Result<State, FirewallError> {
         self.table(table).state()
+    }
+
+    fn counters(&mut self) -> Result<BTreeMap<String, Count>, FirewallError> {
+        self.redirect.counters()
     }
 
     fn forget(&mut self, stale: &Stale) {

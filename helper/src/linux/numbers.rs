@@ -11,9 +11,10 @@ pub const TABLE_OWNER: u32 = 2;
 pub const SET_INTERVAL: u32 = 4;
 /// `NFT_SET_ELEM_INTERVAL_END`: this element is the first address behind a range.
 pub const INTERVAL_END: u32 = 1;
-/// `NF_INET_PRE_ROUTING`, `NF_INET_LOCAL_IN`, `NF_INET_LOCAL_OUT` (netfilter.h).
+/// `NF_INET_PRE_ROUTING`, `NF_INET_LOCAL_IN`, `NF_INET_FORWARD`, `NF_INET_LOCAL_OUT` (netfilter.h).
 pub const HOOK_PREROUTING: u32 = 0;
 pub const HOOK_INPUT: u32 = 1;
+pub const HOOK_FORWARD: u32 = 2;
 pub const HOOK_OUTPUT: u32 = 3;
 /// `NF_ACCEPT` (netfilter.h).
 pub const ACCEPT: u32 = 1;
@@ -35,6 +36,9 @@ pub mod message {
     pub const DELETE_SET: u16 = 11;
     pub const NEW_ELEMENTS: u16 = 12;
     pub const GET_ELEMENTS: u16 = 13;
+    pub const NEW_OBJECT: u16 = 18;
+    pub const GET_OBJECT: u16 = 19;
+    pub const DELETE_OBJECT: u16 = 20;
 }
 
 /// `NFTA_TABLE_*`
@@ -82,6 +86,18 @@ pub mod elements {
     pub const FLAGS: u16 = 3;
 }
 
+/// `NFTA_OBJ_*`, and of a counter's data `NFTA_COUNTER_*`
+pub mod object {
+    pub const TABLE: u16 = 1;
+    pub const NAME: u16 = 2;
+    pub const TYPE: u16 = 3;
+    pub const DATA: u16 = 4;
+    /// `NFT_OBJECT_COUNTER`
+    pub const COUNTER: u32 = 1;
+    pub const COUNTED_BYTES: u16 = 1;
+    pub const COUNTED_PACKETS: u16 = 2;
+}
+
 /// `NFTA_LIST_ELEM`: an item of any list.
 pub const ITEM: u16 = 1;
 
@@ -91,6 +107,8 @@ pub mod data {
     pub const VERDICT: u16 = 2;
     pub const VERDICT_CODE: u16 = 1;
     pub const VERDICT_CHAIN: u16 = 2;
+    /// `NF_ACCEPT` (netfilter.h)
+    pub const ACCEPT: i32 = 1;
     /// `NFT_JUMP`
     pub const JUMP: i32 = -3;
     /// `NFT_RETURN`
@@ -166,8 +184,10 @@ pub mod expression {
     pub const FIB_ADDRESS_TYPE: u32 = 3;
     /// `NFTA_FIB_F_DADDR`
     pub const FIB_DESTINATION: u32 = 2;
-    /// `RTN_LOCAL` (rtnetlink.h)
+    /// `RTN_LOCAL`, `RTN_BROADCAST`, `RTN_MULTICAST` (rtnetlink.h)
     pub const LOCAL: u32 = 2;
+    pub const BROADCAST: u32 = 3;
+    pub const MULTICAST: u32 = 5;
 
     pub const SOCKET_KEY: u16 = 1;
     pub const SOCKET_REGISTER: u16 = 2;
@@ -177,10 +197,14 @@ pub mod expression {
 
     pub const CT_REGISTER: u16 = 1;
     pub const CT_KEY: u16 = 2;
+    pub const CT_STATE: u32 = 0;
     pub const CT_DIRECTION: u32 = 1;
     pub const CT_STATUS: u32 = 2;
     /// `IP_CT_DIR_REPLY` (`nf_conntrack_tuple_common.h`)
     pub const REPLY: u8 = 1;
+    /// `NF_CT_STATE_BIT(IP_CT_ESTABLISHED)`, `NF_CT_STATE_BIT(IP_CT_RELATED)` (`nf_conntrack_common.h`)
+    pub const STATE_ESTABLISHED: u32 = 1 << 1;
+    pub const STATE_RELATED: u32 = 1 << 2;
     /// `IPS_DST_NAT` (`nf_conntrack_common.h`)
     pub const STATUS_DNAT: u32 = 1 << 5;
 
@@ -194,11 +218,16 @@ pub mod expression {
     pub const IMMEDIATE_REGISTER: u16 = 1;
     pub const IMMEDIATE_DATA: u16 = 2;
 
+    /// `NFTA_OBJREF_IMM_*`
+    pub const OBJECT_TYPE: u16 = 1;
+    pub const OBJECT_NAME: u16 = 2;
+
     pub const REDIRECT_FIRST: u16 = 1;
     pub const REDIRECT_LAST: u16 = 2;
 }
 
-/// `IPPROTO_TCP`, `IPPROTO_UDP`, `IPPROTO_ICMPV6` (in.h, in6.h)
+/// `IPPROTO_ICMP`, `IPPROTO_TCP`, `IPPROTO_UDP`, `IPPROTO_ICMPV6` (in.h, in6.h)
+pub const ICMP: u8 = 1;
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 pub const ICMPV6: u8 = 58;

@@ -11,13 +11,14 @@ use std::{
 };
 
 use nix::errno::Errno;
+use ropeway_helper_api::Count;
 
 use crate::rules::script::{Fnv, Script, Set, Table};
 
 use super::{
     encode::{self, Contents, Element, Key},
     netlink::{Attributes, Message, Socket, attributes, find},
-    numbers::{INTERVAL_END, chain, data, elements, message, rule, set, table},
+    numbers::{INTERVAL_END, chain, data, elements, message, object, rule, set, table},
 };
 
 /// A list that was made while somebody else changed their own table has to be asked for again. Who changes rules
@@ -71,7 +72,8 @@ pub fn owner(socket: &Socket, table: Table) -> io::Result<Owner> {
 /// What the table has.
 pub fn contents(socket: &Socket, table: Table) -> io::Result<Contents> {
     patiently(|| {
-        let mut contents = Contents { sets: set_names(socket, table)?, ..Contents::default() };
+        let counters = read_counters(socket, table)?.into_keys().collect();
+        let mut contents = Contents { sets: set_names(socket, table)?, counters, ..Contents::default() };
         chains(socket, table, |answer, name| {
             let hooked = answer.attribute(chain::HOOK).is_some();
             let names = if hooked { &mut contents.hooked } else { &mut contents.jumped_to };
@@ -79,6 +81,11 @@ pub fn contents(socket: &Socket, table: Table) -> io::Result<Contents> {
         })?;
         Ok(contents)
     })
+}
+
+/// What the counters of the table say, by their names.
+pub fn counters(socket: &Socket, table: Table) -> io::Result<BTreeMap<String, Count>> {
+    patiently(|| read_counters(socket, table))
 }
 
 /// What differs, in words; None when the table is the wanted one.
@@ -135,6 +142,11 @@ fn compare(socket: &Socket, script: &Script) -> io::Result<Option<String>> {
     if found != wanted {
         return Ok(Some(format!("sets: {found:?} instead of {wanted:?}")));
     }
+    let wanted: BTreeSet<_> = script.counters.iter().cloned().collect();
+    let found: BTreeSet<_> = read_counters(socket, script.table)?.into_keys().collect();
+    if found != wanted {
+        return Ok(Some(format!("counters: {found:?} instead of {wanted:?}")));
+    }
     for set in &script.sets {
         if parsed_elements(socket, script.table, set)? != sorted(encode::elements(set)) {
             return Ok(Some(format!("the elements of set {}", set.name)));
@@ -150,6 +162,20 @@ fn rules_by_chain(socket: &Socket, table: Table) -> io::Result<BTreeMap<String, 
     })?;
     rules(socket, table, |_, name| *by_chain.entry(name.to_owned()).or_default() += 1)?;
     Ok(by_chain)
+}
+
+fn read_counters(socket: &Socket, table: Table) -> io::Result<BTreeMap<String, Count>> {
+    let mut counters = BTreeMap::new();
+    dump_of(socket, table, message::GET_OBJECT, (object::TABLE, object::NAME), |answer, name| {
+        let number = |kind| {
+            let bytes = find(answer.attribute(object::DATA)?, kind)?.first_chunk()?;
+            Some(u64::from_be_bytes(*bytes))
+        };
+        let of = |kind| number(kind).unwrap_or_default();
+        let count = Count { packets: of(object::COUNTED_PACKETS), bytes: of(object::COUNTED_BYTES) };
+        counters.insert(name.to_owned(), count);
+    })?;
+    Ok(counters)
 }
 
 fn set_names(socket: &Socket, table: Table) -> io::Result<BTreeSet<String>> {

@@ -1,8 +1,9 @@
 //! One table in the kernel: loaded without a gap, read back, and looked at later.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use nix::errno::Errno;
+use ropeway_helper_api::Count;
 
 use crate::{
     kill,
@@ -75,6 +76,12 @@ impl KernelTable {
         };
         self.socket = None;
         removed
+    }
+
+    /// None of a table that was never loaded.
+    pub fn counters(&mut self) -> Result<BTreeMap<String, Count>, FirewallError> {
+        let Some(socket) = &self.socket else { return Ok(BTreeMap::new()) };
+        readback::counters(socket, self.table).map_err(|e| unreadable(&e))
     }
 
     pub fn state(&mut self) -> Result<State, FirewallError> {

@@ -56,7 +56,7 @@ fn exempt(block: &SessionBlock) -> Exempt<'_> {
 /// Answers to what came in, this machine's own addresses, marked sockets, and what a network needs to exist: multicast
 /// listener reports (130-132 and 143, RFC 3810, without which switches drop the next one), neighbour discovery
 /// (133-137, RFC 4861), and DHCP (RFC 2131, RFC 8415).
-fn always_open() -> Vec<Rule> {
+pub(super) fn always_open() -> Vec<Rule> {
     [
         Match::Reply,
         Match::LocalDestination,
@@ -70,7 +70,7 @@ fn always_open() -> Vec<Rule> {
     .into()
 }
 
-fn deny() -> Vec<Rule> {
+pub(super) fn deny() -> Vec<Rule> {
     vec![Rule::new([Match::Tcp], Verdict::Reset), Rule::new([], Verdict::Prohibit)]
 }
 
@@ -115,7 +115,7 @@ fn layer_rules(label: &str, layer: &Layer, deny: &str, script: &mut Script) -> V
     rules
 }
 
-fn both_protocols(ports: Ports, to: Option<&Match>, verdict: &Verdict) -> Vec<Rule> {
+pub(super) fn both_protocols(ports: Ports, to: Option<&Match>, verdict: &Verdict) -> Vec<Rule> {
     [Match::Ports(ports), Match::UdpPorts(ports)]
         .map(|ports| Rule::new([ports].into_iter().chain(to.cloned()).collect::<Vec<_>>(), verdict.clone()))
         .into()

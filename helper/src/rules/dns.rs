@@ -38,7 +38,7 @@ pub fn rules(label: &str, members: &[usize], sessions: &[&SessionPlan], script: 
 }
 
 /// None when the servers that are meant are all of the other family.
-fn destination(label: &str, family: Family, dns: &Dns, script: &mut Script) -> Option<Match> {
+pub(super) fn destination(label: &str, family: Family, dns: &Dns, script: &mut Script) -> Option<Match> {
     if dns.servers.is_empty() {
         return Some(Match::Family(family));
     }

@@ -1,5 +1,9 @@
 //! What the kernel has to be able to do for the rules. The platform does it; tests play it.
 
+use std::collections::BTreeMap;
+
+use ropeway_helper_api::Count;
+
 use super::{
     iptables::Lines,
     method::Means,
@@ -18,6 +22,11 @@ pub trait Firewall {
     /// Whether the table is as [`replace`](Firewall::replace) left it. Asked every few seconds.
     fn state(&mut self, _: Table) -> Result<State, FirewallError> {
         Ok(State::Intact)
+    }
+
+    /// What the counters of the redirect table have counted, by their names.
+    fn counters(&mut self) -> Result<BTreeMap<String, Count>, FirewallError> {
+        Ok(BTreeMap::new())
     }
 
     /// These take the new way from now on: what the kernel remembers of them is dropped.

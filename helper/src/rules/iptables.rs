@@ -36,7 +36,7 @@ pub enum Unsupported {
 }
 
 /// What one session wants of one family. Its cgroup is not exempt (the match for it needs a path, and a module that few
-/// kernels have): its marked sockets and its endpoints are.
+/// kernels have): its marked sockets and its endpoints are. What it rejects passes: that needs chains of another table.
 pub fn render(session: &SessionPlan, family: Family) -> Result<Lines, Unsupported> {
     if session.plan.capture == Capture::Cgroup {
         return Err(Unsupported::Cgroup);

@@ -1,7 +1,7 @@
 //! Which sessions and blocks there are, and one table for all of each. Knows neither sockets nor clients' manners.
 //!
 //! Start with [`Rules::load`] (`sessions`) and `blocks`. `render`, `block`, `overlap` and what they use (`flatten`, `scope`,
-//! `exempt`, `dns`, `router`, `script`), `stale`, `method` and `iptables` only compute; what touches the kernel is behind
+//! `exempt`, `dns`, `router`, `leaving`, `reject`, `meter`, `script`), `stale`, `method` and `iptables` only compute; what touches the kernel is behind
 //! [`Firewall`].
 
 mod block;
@@ -11,8 +11,11 @@ mod exempt;
 mod firewall;
 pub mod flatten;
 pub mod iptables;
+mod leaving;
+mod meter;
 pub mod method;
 mod overlap;
+mod reject;
 mod render;
 mod router;
 mod scope;
@@ -53,6 +56,8 @@ pub struct SessionPlan {
     pub direct_cgroup: Option<Cgroup>,
     /// Where `plan.capture` is a cgroup.
     pub captured_cgroup: Option<Cgroup>,
+    /// Names its counters; [`Rules::load`] gives it one where `plan.meter` is true.
+    pub meter: Option<u64>,
 }
 
 /// What one session keeps closed: valid, as in [`SessionPlan`].

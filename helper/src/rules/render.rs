@@ -5,6 +5,7 @@
 //! <scope>            questions to name servers; then the layers of `flatten` in their order: exclusions return, each
 //!                    session's ranges go to its listener
 //! prerouting (hook)  router mode: one jump for each interface that a plan names, to layers of the same kind
+//! leaving (hook)     what would go around a tunnel (`leaving`); forward (hook): the same in router mode
 //! input (hook)       router mode: the listeners, which are on all addresses then, take nothing but what was captured
 //! ```
 //! Returning from a scope leads to the next wider one: an exclusion says "not by these tunnels", and what a
@@ -18,7 +19,8 @@ use super::{
     SessionPlan, dns,
     exempt::{Exempt, exemptions},
     flatten::{Family, Layer, Target, TooManyPieces, flatten},
-    router,
+    leaving::{Leaving, Whose},
+    reject, router,
     scope::scopes,
     script::{Elements, Hook, Match, Rule, Script, Table, Verdict},
     share::for_all,
@@ -32,17 +34,24 @@ pub fn render(sessions: &[&SessionPlan]) -> Result<Script, TooManyPieces> {
     let names = sessions.iter().any(|session| session.plan.dns.is_some());
     let mut output = never_captured(names);
     output.extend(exempt.iter().cloned());
+    let mut leaving = Leaving::new(Hook::Leaving);
     for (scope, members) in scopes(sessions.iter().map(|session| session.who())) {
         let label = scope.name();
         let mut rules = dns::rules(&label, &members, sessions, &mut script);
         if names {
             rules.push(Rule::returning([Match::LocalDestination]));
         }
-        rules.extend(routes(&label, &members, sessions, &mut budget, &mut script)?);
+        rules.extend(reject::not_captured(&label, &members, sessions, &mut script));
+        let layers = layers(&members, sessions, &mut budget)?;
+        rules.extend(routes(&label, &layers, sessions, &mut script));
         let chain = script.chain(&label, rules);
         output.push(Rule::new(scope.matches(), Verdict::Jump(chain)));
+        let matches = vec![scope.matches()];
+        let whose = Whose { label: &label, members: &members, layers: &layers, matches };
+        leaving.add(&whose, sessions, &mut budget, &mut script)?;
     }
     script.chains.push(Hook::NatOutput.chain(output));
+    leaving.finish(exempt.iter().cloned(), &mut script);
     router::push(sessions, &exempt, &mut budget, &mut script)?;
     Ok(script)
 }
@@ -70,21 +79,13 @@ fn never_captured(names: bool) -> Vec<Rule> {
     vec![Rule::returning([Match::NotTcp]), mid_connection, marked, Rule::returning([Match::LocalDestination])]
 }
 
-/// Rules for what goes to the routes of these sessions.
-pub(super) fn routes(
-    label: &str,
+/// What these sessions' routes come down to.
+pub(super) fn layers(
     members: &[usize],
     sessions: &[&SessionPlan],
     budget: &mut usize,
-    script: &mut Script,
-) -> Result<Vec<Rule>, TooManyPieces> {
-    let wanted = members.iter().flat_map(|&index| targets(index, &sessions[index].plan));
-    let layers = flatten(wanted, budget)?;
-    let mut rules = vec![];
-    for (number, layer) in layers.iter().enumerate() {
-        rules.extend(layer_rules(&format!("{label}_{number}"), layer, sessions, script));
-    }
-    Ok(rules)
+) -> Result<Vec<Layer>, TooManyPieces> {
+    flatten(members.iter().flat_map(|&index| targets(index, &sessions[index].plan)), budget)
 }
 
 fn targets(index: usize, plan: &Plan) -> impl Iterator<Item = (Route, Target)> {
@@ -92,23 +93,43 @@ fn targets(index: usize, plan: &Plan) -> impl Iterator<Item = (Route, Target)> {
     include.chain(plan.exclude.iter().map(|&route| (route, Target::Direct)))
 }
 
-/// An exclusion needs a rule only where a layer behind could decide otherwise.
-fn layer_rules(label: &str, layer: &Layer, sessions: &[&SessionPlan], script: &mut Script) -> Vec<Rule> {
+/// Rules for what goes to these routes.
+pub(super) fn routes(
+    label: &str,
+    layers: &[Layer],
+    sessions: &[&SessionPlan],
+    script: &mut Script,
+) -> Vec<Rule> {
     let mut rules = vec![];
-    for (target, ranges) in by_target(layer) {
-        let (verdict, who) = match target {
-            Target::Direct if layer.ports.is_all() => continue,
-            Target::Direct => (Verdict::Return, "direct".into()),
-            Target::Session(index) => match listener(&sessions[index].plan.listeners, layer.family) {
-                Some(ports) => (Verdict::Redirect(ports), format!("s{index}")),
-                None => continue, // a valid plan has no such route
-            },
-        };
-        let set = script.set(&format!("{label}_{who}"), layer.family, Elements::Ranges(ranges));
-        let ports = if layer.ports.is_all() { Match::Tcp } else { Match::Ports(layer.ports) };
-        rules.push(Rule::new([ports, Match::Destination(layer.family, set)], verdict));
+    for (number, layer) in layers.iter().enumerate() {
+        for (target, to) in sets(&format!("{label}_{number}"), layer, script) {
+            let verdict = match target {
+                Target::Direct => Verdict::Return,
+                Target::Session(index) => match listener(&sessions[index].plan.listeners, layer.family) {
+                    Some(ports) => Verdict::Redirect(ports),
+                    None => continue, // a valid plan has no such route
+                },
+            };
+            let ports = if layer.ports.is_all() { Match::Tcp } else { Match::Ports(layer.ports) };
+            rules.push(Rule::new([ports, to], verdict));
+        }
     }
     rules
+}
+
+/// Where a layer's pieces are, by target. An exclusion needs a rule only where a layer behind could decide otherwise.
+pub(super) fn sets(label: &str, layer: &Layer, script: &mut Script) -> Vec<(Target, Match)> {
+    let needed =
+        by_target(layer).into_iter().filter(|(target, _)| *target != Target::Direct || !layer.ports.is_all());
+    let set = |(target, ranges)| {
+        let who = match target {
+            Target::Direct => "direct".to_owned(),
+            Target::Session(index) => format!("s{index}"),
+        };
+        let name = script.set(&format!("{label}_{who}"), layer.family, Elements::Ranges(ranges));
+        (target, Match::Destination(layer.family, name))
+    };
+    needed.map(set).collect()
 }
 
 pub(super) fn by_target(layer: &Layer) -> BTreeMap<Target, Vec<(u128, u128)>> {

@@ -1,13 +1,14 @@
 //! Router mode: what comes in on the interfaces that plans name, and goes to their networks. Nothing else that is
 //! forwarded, and never what is for this machine itself. TCP only: a question to a name server elsewhere goes its way,
-//! the listeners for those are on loopback.
+//! the listeners for those are on loopback. What goes around is refused and counted as for this machine (`leaving`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     SessionPlan,
     flatten::{Family, TooManyPieces},
-    render::{listener, routes},
+    leaving::{Leaving, Whose},
+    render::{layers, listener, routes},
     script::{Hook, Match, Rule, Script, Verdict},
 };
 
@@ -30,15 +31,22 @@ pub fn push(
         Rule::returning([Match::NotSyn]),
         Rule::returning([Match::LocalDestination]),
     ];
-    prerouting.extend(exempt.iter().filter(|rule| is_for_packets(rule)).cloned());
+    let exempt = || exempt.iter().filter(|rule| is_for_packets(rule)).cloned();
+    prerouting.extend(exempt());
+    let mut leaving = Leaving::new(Hook::Forward);
     for (members, interfaces) in groups {
         let label = format!("forwarded_{}", interfaces.iter().next().copied().unwrap_or_default());
-        let rules = routes(&label, &members, sessions, budget, script)?;
+        let layers = layers(&members, sessions, budget)?;
+        let rules = routes(&label, &layers, sessions, script);
         let chain = script.chain(&label, rules);
-        let jump = |index| Rule::new([Match::Interface(index)], Verdict::Jump(chain.clone()));
-        prerouting.extend(interfaces.into_iter().map(jump));
+        let matches: Vec<_> = interfaces.into_iter().map(|index| vec![Match::Interface(index)]).collect();
+        let jump = |items: &Vec<Match>| Rule::new(items.clone(), Verdict::Jump(chain.clone()));
+        prerouting.extend(matches.iter().map(jump));
+        let whose = Whose { label: &label, members: &members, layers: &layers, matches };
+        leaving.add(&whose, sessions, budget, script)?;
     }
     script.chains.push(Hook::NatPrerouting.chain(prerouting));
+    leaving.finish(exempt(), script);
     script.chains.push(Hook::FilterInput.chain(guard(sessions)));
     Ok(())
 }

@@ -43,6 +43,8 @@ impl Table {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
     pub table: Table,
+    /// By name, each once. What they have counted stays while the name is wanted.
+    pub counters: Vec<String>,
     pub sets: Vec<Set>,
     pub chains: Vec<Chain>,
     /// Of `sets`, and of the `chains` that are jumped to: there can be thousands.
@@ -84,33 +86,41 @@ pub enum Hook {
     FilterInput,
     /// Every packet that this machine sends, behind [`Hook::NatOutput`]: what is captured has a local address by then.
     FilterOutput,
+    /// The same, when [`Hook::FilterOutput`] and other firewalls have let it pass.
+    Leaving,
+    /// Every packet that this machine passes on, when other firewalls have let it pass.
+    Forward,
 }
 
 /// The usual place of destination NAT (nft's `dstnat`, a name that nft 1.0.6 refuses for the output hook).
 const NAT: i32 = -100;
 /// nft's `filter`.
 const FILTER: i32 = 0;
+/// Before nft's `security` (50), which is for labels, and behind everybody's `filter`.
+const LEAVING: i32 = FILTER + 10;
 
 impl Hook {
     /// The only chain there.
     pub fn chain(self, rules: Vec<Rule>) -> Chain {
-        Chain { name: self.place().into(), hook: Some(self), rules }
+        let name = if self == Self::Leaving { "leaving" } else { self.place() };
+        Chain { name: name.into(), hook: Some(self), rules }
     }
 
     /// nft's name of the chain's type.
     pub fn kind(self) -> &'static str {
         match self {
             Self::NatOutput | Self::NatPrerouting => "nat",
-            Self::FilterInput | Self::FilterOutput => "filter",
+            Self::FilterInput | Self::FilterOutput | Self::Leaving | Self::Forward => "filter",
         }
     }
 
     /// nft's name of the hook.
     pub fn place(self) -> &'static str {
         match self {
-            Self::NatOutput | Self::FilterOutput => "output",
+            Self::NatOutput | Self::FilterOutput | Self::Leaving => "output",
             Self::NatPrerouting => "prerouting",
             Self::FilterInput => "input",
+            Self::Forward => "forward",
         }
     }
 
@@ -118,6 +128,7 @@ impl Hook {
         match self {
             Self::NatOutput | Self::NatPrerouting => NAT,
             Self::FilterInput | Self::FilterOutput => FILTER,
+            Self::Leaving | Self::Forward => LEAVING,
         }
     }
 }
@@ -159,6 +170,15 @@ pub enum Match {
     Reply,
     /// Nobody's rules sent it here: this was its destination from the start.
     NotRedirected,
+    /// The destination is everybody nearby.
+    Broadcast,
+    Multicast,
+    /// Of a flow that has been answered, or about one.
+    Known,
+    Udp,
+    Icmp(Family),
+    /// Every packet, which this counter counts: it stands behind what matches.
+    Count(String),
 }
 
 /// A cgroup (v2) and everything below it.
@@ -180,6 +200,8 @@ pub enum Verdict {
     Reset,
     /// Refused with ICMP "administratively prohibited".
     Prohibit,
+    /// No other rule of this hook's chain is asked.
+    Accept,
 }
 
 impl Rule {
@@ -195,6 +217,14 @@ impl Rule {
 impl Script {
     pub fn new(table: Table) -> Self {
         Self { table, ..Self::default() }
+    }
+
+    /// A counter of that name, which is made when there is none.
+    pub fn counter(&mut self, name: String) -> String {
+        if !self.counters.contains(&name) {
+            self.counters.push(name.clone());
+        }
+        name
     }
 
     /// The name of a set with these elements, which is made when there is none.

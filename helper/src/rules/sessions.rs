@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ropeway_helper_api::{Grant, Method};
+use ropeway_helper_api::{Grant, Leaks, Method};
 
 use crate::store::Store;
 
@@ -12,6 +12,7 @@ use super::{
     blocks::{Blocks, stored},
     flatten::Family,
     iptables::{self, Lines},
+    meter::Meters,
     method, overlaps, render, share,
     stale::Stale,
 };
@@ -25,6 +26,7 @@ pub struct Rules<F> {
     /// Of the sessions that are there.
     method: Method,
     blocks: Blocks,
+    meters: Meters,
     store: Store,
 }
 
@@ -32,12 +34,14 @@ impl<F: Firewall> Rules<F> {
     /// Takes up what an earlier helper left closed.
     pub fn new(mut firewall: F, store: Store) -> Self {
         let blocks = Blocks::take_up(store.clone(), &mut firewall);
-        Self { firewall, sessions: vec![], method: Method::Nft, blocks, store }
+        Self { firewall, sessions: vec![], method: Method::Nft, blocks, meters: Meters::default(), store }
     }
 
     /// Installs the plan; a session that is there keeps its place. On an error everything is as before.
-    pub fn load(&mut self, key: Key, plan: SessionPlan) -> Result<Loaded, LoadError> {
+    pub fn load(&mut self, key: Key, mut plan: SessionPlan) -> Result<Loaded, LoadError> {
         let mut wanted = self.sessions.clone();
+        let counted = self.routes_of(key).and_then(|before| before.meter);
+        plan.meter = plan.plan.meter.then(|| counted.unwrap_or_else(|| self.meters.next()));
         let (uid, plan) = (plan.uid, Arc::new(plan));
         match wanted.iter_mut().find(|(other, _)| *other == key) {
             Some((_, old)) => *old = plan,
@@ -113,6 +117,18 @@ impl<F: Firewall> Rules<F> {
         self.sessions.iter().find(|(other, _)| *other == key).map(|(_, session)| session.clone())
     }
 
+    /// What went around the session's tunnel since it was loaded first.
+    pub fn meter(&mut self, key: Key) -> Result<Leaks, LoadError> {
+        let none = || LoadError::Unsupported("the session has no meter".into());
+        let meter = self.routes_of(key).and_then(|session| session.meter).ok_or_else(none)?;
+        if self.method == Method::Iptables {
+            return Err(LoadError::Unsupported("there is no meter with iptables".into()));
+        }
+        let counters = self.firewall.counters()?;
+        self.meters.note(counters);
+        Ok(self.meters.of(meter))
+    }
+
     /// Whether no client has anything in force. What was left closed stays without us.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty() && !self.blocks.has_clients()
@@ -153,6 +169,7 @@ impl<F: Firewall> Rules<F> {
                 }
                 self.method = method;
                 let before = std::mem::replace(&mut self.sessions, wanted);
+                self.meters.keep(self.sessions.iter().filter_map(|(_, session)| session.meter));
                 self.firewall.forget(&Stale::between(plans(&before), plans(&self.sessions)));
                 Ok(())
             }
@@ -176,7 +193,25 @@ impl<F: Firewall> Rules<F> {
         LoadError::Lost(cause)
     }
 
+    /// The counts outlive their table.
     fn install(&mut self, sessions: &Sessions, method: Method) -> Result<(), LoadError> {
+        self.note_meters();
+        let installed = self.put(sessions, method);
+        self.note_meters();
+        installed
+    }
+
+    /// Numbers are not worth an error.
+    fn note_meters(&mut self) {
+        if self.sessions.iter().any(|(_, session)| session.meter.is_some()) {
+            match self.firewall.counters() {
+                Ok(counters) => self.meters.note(counters),
+                Err(error) => tracing::debug!(%error, "cannot read the counters"),
+            }
+        }
+    }
+
+    fn put(&mut self, sessions: &Sessions, method: Method) -> Result<(), LoadError> {
         let Some((_, first)) = sessions.first() else { return self.remove(method) };
         if method == Method::Iptables {
             let lines = both_families(first)?;

@@ -43,6 +43,9 @@ impl Display for Script {
         if self.table.owned() {
             writeln!(f, "\tflags owner")?;
         }
+        for counter in &self.counters {
+            write!(f, "\n\tcounter {counter} {{\n\t\tpackets 0 bytes 0\n\t}}\n")?;
+        }
         self.sets.iter().try_for_each(|set| write!(f, "\n{set}"))?;
         self.chains.iter().try_for_each(|chain| write!(f, "\n{chain}"))?;
         writeln!(f, "}}")
@@ -114,6 +117,8 @@ impl Display for Match {
             Self::Group(gid) => write!(f, "meta skgid {gid}"),
             Self::Cgroup(Cgroup { level, id }) => write!(f, "socket cgroupv2 level {level} {id}"),
             Self::LocalDestination => f.write_str("fib daddr type local"),
+            Self::Broadcast => f.write_str("fib daddr type broadcast"),
+            Self::Multicast => f.write_str("fib daddr type multicast"),
             Self::Interface(index) => write!(f, "iif {index}"),
             Self::Ports(ports) => write!(f, "tcp dport {}", Span(*ports)),
             Self::UdpPorts(ports) => write!(f, "udp dport {}", Span(*ports)),
@@ -123,6 +128,11 @@ impl Display for Match {
             Self::Destination(family, set) => write!(f, "{} daddr @{set}", family.header()),
             Self::Endpoint(family, set) => write!(f, "{} daddr . tcp dport @{set}", family.header()),
             Self::Reply => f.write_str("ct direction reply"),
+            Self::Known => f.write_str("ct state established,related"),
+            Self::Udp => f.write_str("meta l4proto udp"),
+            Self::Icmp(Family::V4) => f.write_str("meta l4proto icmp"),
+            Self::Icmp(Family::V6) => f.write_str("meta l4proto ipv6-icmp"),
+            Self::Count(counter) => write!(f, "counter name \"{counter}\""),
             Self::NotRedirected => f.write_str("ct status & dnat != dnat"),
         }
     }
@@ -132,6 +142,7 @@ impl Display for Verdict {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         match self {
             Self::Return => f.write_str("return"),
+            Self::Accept => f.write_str("accept"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Redirect(ports) => write!(f, "redirect to :{}", Span(*ports)),
             Self::Reset => f.write_str("reject with tcp reset"),

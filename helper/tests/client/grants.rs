@@ -1,7 +1,8 @@
 //! Each request by each kind of user: who may.
 
+use ropeway_helper::{client::Client, rules::ClientId};
 use ropeway_helper_api::{
-    Block, BlockId, Capture, Dns, Grant, HelperCode, HostEntry, Hosts, Plan, Reply, Request, SessionId,
+    Block, BlockId, Capture, Dns, Grant, HelperCode, HostEntry, Hosts, Leaks, Plan, Reply, Request, SessionId,
 };
 
 use crate::world::{ALICE, BOB, Bench, EVE, code, hello, load, plan};
@@ -60,6 +61,15 @@ fn a_grant_covers_what_it_says_and_nothing_else() {
             YES,
             NO,
         ),
+        (
+            "refused and counted",
+            load_with(|plan| {
+                plan.capture = Capture::User { uid: BOB };
+                (plan.reject.quic, plan.meter) = (true, true);
+            }),
+            YES,
+            YES,
+        ),
         ("closed for everyone", block(Capture::Everyone), YES, NO),
         ("closed for Bob", block(Capture::User { uid: BOB }), YES, YES),
         ("closed for Alice", block(Capture::User { uid: ALICE }), YES, NO),
@@ -101,6 +111,21 @@ fn names_leave_with_the_routes_that_carried_them() {
     assert!(has_name());
     bench.say(Request::Hold { session: SessionId(1) });
     assert!(!has_name());
+}
+
+/// Also another program of the same user has sessions of its own, whatever their numbers.
+#[test]
+fn a_meter_tells_its_own_session_alone() {
+    let mut bench = Bench::greeted();
+    let meter = || Request::Meter { session: SessionId(1) };
+    assert_eq!(code(&bench.say(meter())), Some(HelperCode::Unsupported), "before the plan");
+    bench.say(load_with(|plan| plan.meter = true));
+    assert_eq!(bench.say(meter()).reply, Reply::Meter { leaks: Leaks::default() });
+    for uid in [ALICE, BOB, 0] {
+        bench.client = Client::new(ClientId(2), uid);
+        bench.say(hello());
+        assert_eq!(code(&bench.say(meter())), Some(HelperCode::Unsupported), "{uid}");
+    }
 }
 
 #[test]

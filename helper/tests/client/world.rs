@@ -17,8 +17,8 @@ use ropeway_helper::{
     store::Store,
 };
 use ropeway_helper_api::{
-    Capture, EPOCH, Grant, HelperCode, HelperError, ListenerPorts, Plan, Ports, REVISION, Reply, Request,
-    SessionId, wire::Received,
+    Capture, EPOCH, Grant, HelperCode, HelperError, ListenerPorts, Plan, Ports, REVISION, Reject, Reply,
+    Request, SessionId, wire::Received,
 };
 use tempfile::TempDir;
 
@@ -160,6 +160,8 @@ pub fn plan(net: &str, port: u16) -> Plan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
+        meter: false,
     }
 }
 

@@ -94,12 +94,19 @@ fn the_kernel_gets_what_the_text_says() {
         };
         let all_names = Plan { dns: dns(&[]), ..plan(&["10.0.0.0/8"], &[], 12340) };
         let names = Plan { dns: dns(&["10.0.0.53", "fd00::53"]), ..group.clone() };
-        let router = Plan { forwarded: vec![99, 1], ..endpoints.clone() };
+        let router = Plan { forwarded: vec![99, 1], meter: true, ..endpoints.clone() };
+        let refusing = Plan {
+            reject: Reject { networks: names.include.clone(), quic: true, dns_over_tls: true },
+            ..names.clone()
+        };
+        let metered = Plan { meter: true, ..user.clone() };
         for plans in [
             vec![endpoints.clone()],
             vec![group],
             vec![names, all_names],
             vec![router],
+            vec![refusing],
+            vec![metered, everything.clone()],
             vec![user.clone()],
             vec![everything.clone(), user, endpoints],
             vec![many],
@@ -110,7 +117,12 @@ fn the_kernel_gets_what_the_text_says() {
             }
             let loaded = listing();
             assert!(loaded.contains("flags owner"), "{loaded}");
-            let sessions: Vec<_> = plans.into_iter().map(|plan| session(0, Grant::All, plan)).collect();
+            let mut meters = 1..;
+            let named = |plan: Plan| {
+                let meter = if plan.meter { meters.next() } else { None };
+                SessionPlan { meter, ..session(0, Grant::All, plan) }
+            };
+            let sessions: Vec<_> = plans.into_iter().map(named).collect();
             let text = render(&sessions.iter().collect::<Vec<_>>()).unwrap().to_string();
             let without_owner =
                 |text: &str| text.replace("\tflags owner\n", "").replace(" # progname ropeway-helper", "");

@@ -21,8 +21,8 @@ use ropeway_helper::{
     store::Store,
 };
 use ropeway_helper_api::{
-    Block, BlockId, Capture, EPOCH, Grant, HelperCode, ListenerPorts, Message, Plan, Ports, REVISION, Reply,
-    Request, Route, SessionId, wire,
+    Block, BlockId, Capture, EPOCH, Grant, HelperCode, ListenerPorts, Message, Plan, Ports, REVISION, Reject,
+    Reply, Request, Route, SessionId, wire,
 };
 
 use crate::world::{eventually, state_folder};
@@ -144,6 +144,8 @@ pub fn plan(include: &[&str], exclude: &[&str], port: u16) -> Plan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
+        meter: false,
     }
 }
 
@@ -170,7 +172,7 @@ pub fn of(uid: u32, session: u32) -> Key {
 }
 
 pub fn session(uid: u32, grant: Grant, plan: Plan) -> SessionPlan {
-    SessionPlan { plan, uid, grant, direct_cgroup: None, captured_cgroup: None }
+    SessionPlan { plan, uid, grant, direct_cgroup: None, captured_cgroup: None, meter: None }
 }
 
 pub fn session_block(uid: u32, grant: Grant, block: Block) -> SessionBlock {

@@ -21,7 +21,9 @@ pub use std::{
 
 pub use nix::sys::signal::Signal;
 pub use ropeway_helper::rules::{SessionPlan, render, render_blocks};
-pub use ropeway_helper_api::{Block, Capture, Dns, Grant, HelperCode, Plan, Reply, Request, SessionId};
+pub use ropeway_helper_api::{
+    Block, Capture, Dns, Grant, HelperCode, Plan, Reject, Reply, Request, SessionId,
+};
 pub use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 pub use crate::{

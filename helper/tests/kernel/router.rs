@@ -30,6 +30,33 @@ fn what_is_forwarded_is_captured_where_the_plan_says_and_nowhere_else() {
 }
 
 #[test]
+fn what_others_send_around_is_refused_and_counted() {
+    in_world(|| {
+        let lan = Lan::new();
+        let mut helper = Helper::start();
+        let reject = Reject {
+            networks: vec!["10.200.0.0/16".parse::<ipnet::IpNet>().unwrap().into()],
+            ..Reject::default()
+        };
+        let plan = Plan {
+            forwarded: vec![Lan::interface()],
+            reject,
+            meter: true,
+            ..plan(&["10.0.0.0/9"], &["10.200.0.0/16 80-80"], 12300)
+        };
+        helper.load(1, plan);
+        let there = |to: &'static str| lan.there(move || try_to_reach(to));
+        assert_eq!(there("10.200.0.1:22"), Err(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!(there("10.200.0.1:80"), Ok("outside 10.200.0.1:80".into()));
+        assert_eq!(lan.there(|| asked("10.0.0.53:54")), "outside");
+        let Reply::Meter { leaks } = helper.ask(&Request::Meter { session: SessionId(1) }, None) else {
+            panic!()
+        };
+        assert_eq!((leaks.udp.packets, leaks.tcp.packets), (1, 0));
+    });
+}
+
+#[test]
 fn the_listeners_are_no_open_proxy() {
     in_world(|| {
         let lan = Lan::new();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, process::Stdio};
 
 use ropeway_helper_api::{
-    Block, BlockId, Capture, HostEntry, Hosts, ListenerPorts, Plan, Ports, Reply, Request, SessionId,
+    Block, BlockId, Capture, HostEntry, Hosts, ListenerPorts, Plan, Ports, Reject, Reply, Request, SessionId,
 };
 
 use crate::{
@@ -160,6 +160,8 @@ fn plan(variant: u8) -> Plan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
+        meter: false,
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the tables look like.
 
 use ropeway_helper::rules::{Cgroup, SessionPlan, flatten::Family, iptables, render, render_blocks};
-use ropeway_helper_api::{Capture, Grant, Ports};
+use ropeway_helper_api::{Capture, Grant, Ports, Reject};
 
-use crate::plans::{block, captured_by, session, with_names};
+use crate::plans::{block, captured_by, route, session, with_names};
 
 /// Compares with `tests/golden/NAME.nft`, or writes it when `UPDATE_GOLDEN` is set.
 fn check(name: &str, sessions: &[&SessionPlan]) {
@@ -83,6 +83,30 @@ fn names() {
     let all = with_names(session(&["10.0.0.0/8", "fd00::/8"], &[], 12300), &[], 12353);
     let one = with_names(session(&["11.0.0.0/8"], &[], 12310), &["10.0.0.1", "10.0.0.2"], 12363);
     check("names", &[&all, &one]);
+}
+
+#[test]
+fn rejects() {
+    let include = ["0.0.0.0/0", "10.0.0.0/8 443"];
+    let mut user =
+        with_names(session(&include, &["10.1.0.0/16", "fd00::/16 443"], 12300), &["9.9.9.9"], 12353);
+    user.plan.capture = Capture::User { uid: 1000 };
+    user.plan.endpoints = vec!["192.0.2.1:22".parse().unwrap()];
+    user.direct_cgroup = Some(Cgroup { level: 5, id: 4711 });
+    let networks = ["::/0", "10.2.0.0/16 80-81"].map(route).into();
+    user.plan.reject = Reject { networks, quic: true, dns_over_tls: true };
+    check("rejects", &[&user, &session(&["11.0.0.0/8"], &[], 12310)]);
+}
+
+#[test]
+fn meter() {
+    let mut user = session(&["10.0.0.0/8", "fd00::/8 443"], &["10.1.0.0/16"], 12300);
+    user.plan.capture = Capture::User { uid: 1000 };
+    user.plan.reject.networks = vec![route("10.2.0.0/16")];
+    user.meter = Some(7);
+    let mut all = session(&["10.0.0.0/8", "11.0.0.0/8"], &[], 12310);
+    all.meter = Some(8);
+    check("meter", &[&user, &all, &session(&["11.1.0.0/16"], &[], 12320)]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use ropeway_helper::{
     },
     store::Store,
 };
-use ropeway_helper_api::{Capture, Grant, Holder, SessionId, limit};
+use ropeway_helper_api::{Capture, Count, Grant, Holder, SessionId, limit};
 use tempfile::TempDir;
 
 use crate::plans::{block, captured_by, route, session};
@@ -25,6 +25,7 @@ struct Machine {
 struct Kernel {
     tables: BTreeMap<Table, Script>,
     boot: u32,
+    counters: BTreeMap<String, Count>,
     /// What another program did.
     touched: Vec<Table>,
     refuses: bool,
@@ -72,6 +73,10 @@ impl Firewall for Machine {
             Some(_) if kernel.touched.contains(&table) => State::Changed,
             Some(_) => State::Intact,
         })
+    }
+
+    fn counters(&mut self) -> Result<BTreeMap<String, Count>, FirewallError> {
+        Ok(self.kernel.borrow().counters.clone())
     }
 
     fn boot(&self) -> String {
@@ -301,6 +306,38 @@ fn what_another_program_did_is_mended_and_told() {
     machine.kernel.borrow_mut().refuses = true;
     machine.kernel.borrow_mut().tables.clear();
     assert!(rules.check().iter().all(|changed| !changed.mended));
+}
+
+/// Its counters are new then, and count from 0.
+#[test]
+fn what_was_counted_outlives_its_table_but_not_its_session() {
+    let machine = Machine::new();
+    let mut rules = machine.helper();
+    let metered = || {
+        let mut plan = session(&["10.0.0.0/8"], &[], 12300);
+        plan.plan.meter = true;
+        plan
+    };
+    let counts = |packets| {
+        let count = Count { packets, bytes: 30 * packets };
+        machine.kernel.borrow_mut().counters.insert("leak_1_udp".into(), count);
+    };
+    rules.load(key(1, 1), metered()).unwrap();
+    assert_eq!(rules.meter(key(1, 1)).unwrap().udp.packets, 0);
+    counts(3);
+    assert_eq!(rules.meter(key(1, 1)).unwrap().udp.packets, 3);
+    counts(5);
+    machine.kernel.borrow_mut().tables.remove(&Table::Redirect);
+    assert!(rules.check()[0].mended);
+    counts(1);
+    assert_eq!(rules.meter(key(1, 1)).unwrap().udp, Count { packets: 6, bytes: 180 });
+    rules.load(key(1, 1), metered()).unwrap();
+    assert_eq!(rules.meter(key(1, 1)).unwrap().udp.packets, 6, "another plan of the session");
+    assert!(matches!(rules.meter(key(2, 1)), Err(LoadError::Unsupported(_))), "another's session");
+    rules.unload(key(1, 1)).unwrap();
+    assert!(rules.meter(key(1, 1)).is_err());
+    rules.load(key(1, 1), metered()).unwrap();
+    assert_eq!(rules.meter(key(1, 1)).unwrap().udp.packets, 0, "a new session");
 }
 
 #[test]

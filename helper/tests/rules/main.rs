@@ -21,7 +21,7 @@ use ropeway_helper::rules::{
     render, render_blocks,
     script::{Elements, Hook},
 };
-use ropeway_helper_api::{Block, Capture, DIRECT_MARK, Dns, Grant, Plan, Ports, Route};
+use ropeway_helper_api::{Block, Capture, DIRECT_MARK, Dns, Grant, Plan, Ports, Reject, Route};
 use simulate::{Outcome, Packet, Protocol, at, packet, question, sent};
 
 #[test]
@@ -167,6 +167,66 @@ fn what_is_forwarded_is_captured_where_the_plan_says() {
     assert_eq!((direct(5), direct(1)), (Outcome::Reset, Outcome::Passes), "no open proxy");
 }
 
+/// A browser that is refused one way tries the other: IPv4, TCP, a question in clear.
+#[test]
+fn what_a_tunnel_cannot_carry_is_refused_to_those_who_are_captured() {
+    let mut plan =
+        with_names(session(&["0.0.0.0/0"], &["10.1.0.0/16", "fd00::/16"], 12300), &["9.9.9.9"], 12353);
+    plan.plan.capture = Capture::User { uid: 1000 };
+    plan.plan.reject = Reject { networks: vec![route("::/0")], quic: true, dns_over_tls: true };
+    let script = render(&[&plan]).unwrap();
+    let udp = |address, port| Packet { protocol: Protocol::Udp, ..packet(address, port) };
+    for (packet, expected) in [
+        (packet("2001:db8::1", 80), Outcome::Reset),
+        (udp("2001:db8::1", 80), Outcome::Prohibited),
+        (packet("fd00::1", 80), Outcome::Passes),
+        (udp("192.0.2.1", 443), Outcome::Prohibited),
+        (udp("192.0.2.1", 80), Outcome::Passes),
+        (udp("10.1.0.1", 443), Outcome::Passes),
+        (packet("9.9.9.9", 853), Outcome::Reset),
+        (packet("9.9.9.10", 853), Outcome::Redirected(12300)),
+        (udp("9.9.9.9", 853), Outcome::Passes),
+        (udp("ff02::fb", 5353), Outcome::Passes),
+    ] {
+        assert_eq!(sent(&script, &packet), expected, "{packet:?}\n{script}");
+        assert_eq!(sent(&script, &Packet { uid: 1001, ..packet }), Outcome::Passes, "others");
+        for exempt in [Packet { mark: DIRECT_MARK, ..packet }, Packet { known: true, ..packet }] {
+            assert_eq!(sent(&script, &exempt), Outcome::Passes, "{exempt:?}");
+        }
+    }
+}
+
+/// What one session refuses another may carry, whatever its scope.
+#[test]
+fn what_is_captured_is_not_refused() {
+    let mut four = session(&["0.0.0.0/0"], &[], 12300);
+    four.plan.reject.networks = vec![route("::/0")];
+    let script = render(&[&four, &session(&["fd00::/8"], &[], 12310)]).unwrap();
+    assert_eq!(sent(&script, &packet("fd00::1", 80)), Outcome::Redirected(12310));
+    assert_eq!(sent(&script, &packet("2001:db8::1", 80)), Outcome::Reset);
+}
+
+#[test]
+fn what_others_send_around_is_refused_and_counted_too() {
+    let mut router = with_names(session(&["10.0.0.0/8"], &["10.1.0.0/16"], 12300), &[], 12353);
+    router.plan.forwarded = vec![5];
+    router.plan.reject = Reject { networks: vec![route("::/0")], quic: true, dns_over_tls: true };
+    router.meter = Some(7);
+    let script = render(&[&router]).unwrap();
+    let udp = |address, port| Packet { protocol: Protocol::Udp, ..packet(address, port) };
+    for (packet, expected) in [
+        (packet("fd00::1", 80), Outcome::Reset),
+        (udp("10.2.0.1", 443), Outcome::Prohibited),
+        (udp("10.2.0.1", 80), Outcome::Counted(7)),
+        (udp("10.1.0.1", 80), Outcome::Passes),
+        (packet("192.0.2.1", 853), Outcome::Passes), // nobody captures their questions
+        (Packet { reply: true, ..packet("fd00::1", 80) }, Outcome::Passes),
+    ] {
+        let came_in = |interface| at(&script, Hook::Forward, &Packet { interface, ..packet });
+        assert_eq!((came_in(5), came_in(6)), (expected, Outcome::Passes), "{packet:?}\n{script}");
+    }
+}
+
 #[test]
 fn only_the_owner_is_meant_by_an_own_grant() {
     let mut own = captured_by(session(&["10.0.0.0/8"], &[], 12300), Capture::Everyone, None);
@@ -279,23 +339,33 @@ fn any_names() -> impl Strategy<Value = Option<Dns>> {
     )
 }
 
+fn any_reject() -> impl Strategy<Value = Reject> {
+    let networks = prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(any_route(), 0..6)];
+    (networks, any::<bool>(), any::<bool>()).prop_map(|(networks, quic, dns_over_tls)| Reject {
+        networks,
+        quic,
+        dns_over_tls,
+    })
+}
+
 fn session_plan() -> impl Strategy<Value = SessionPlan> {
     let routes = || prop::collection::vec(any_route(), 0..12);
     let endpoints = prop::collection::vec((address(), 0..20u16).prop_map(Into::into), 0..3);
     let who = (any_capture(), any_grant(), prop::option::of(any_cgroup()));
-    (routes(), routes(), endpoints, who, any_names(), 1024..60_000u16).prop_map(
+    let names = (any_names(), any_reject(), prop::option::of(1..4u64));
+    (routes(), routes(), endpoints, who, names, 1024..60_000u16).prop_map(
         |(
             include,
             exclude,
             endpoints,
             ((capture, captured_cgroup), (uid, grant), direct_cgroup),
-            dns,
+            (dns, reject, meter),
             port,
         )| {
             let session = session(&[], &[], port);
-            let plan = Plan { include, exclude, endpoints, capture, dns, ..session.plan };
+            let plan = Plan { include, exclude, endpoints, capture, dns, reject, ..session.plan };
             plan.validate().unwrap();
-            SessionPlan { plan, uid, grant, direct_cgroup, captured_cgroup }
+            SessionPlan { plan, uid, grant, direct_cgroup, captured_cgroup, meter }
         },
     )
 }
@@ -318,12 +388,13 @@ fn any_packet() -> impl Strategy<Value = Packet> {
     let mark = prop_oneof![9 => Just(0), 1 => Just(DIRECT_MARK)];
     let protocol =
         prop_oneof![4 => Just(Protocol::Tcp), 2 => Just(Protocol::Udp), 1 => Just(Protocol::Icmpv6)];
-    let port = prop_oneof![0..25u16, Just(53), 130..144u16, any::<u16>()];
+    let port = prop_oneof![0..25u16, Just(53), Just(443), Just(853), 130..144u16, any::<u16>()];
     let rare = || prop::bool::weighted(0.1);
-    (address(), port, protocol, 1000..1003u32, 100..103u32, any_cgroup(), mark, rare(), rare()).prop_map(
-        |(address, port, protocol, uid, gid, cgroup, mark, local, reply)| {
+    let state = (rare(), rare(), rare());
+    (address(), port, protocol, 1000..1003u32, 100..103u32, any_cgroup(), mark, state).prop_map(
+        |(address, port, protocol, uid, gid, cgroup, mark, (local, known, reply))| {
             let interface = 0;
-            Packet { address, port, protocol, uid, gid, cgroup, mark, interface, local, reply }
+            Packet { address, port, protocol, uid, gid, cgroup, mark, interface, local, known, reply }
         },
     )
 }

@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 
 use ropeway_helper::rules::{SessionBlock, SessionPlan};
-use ropeway_helper_api::{Capture, DIRECT_MARK, Grant, Route};
+use ropeway_helper_api::{Capture, DIRECT_MARK, Dns, Grant, Route};
 
 use crate::simulate::{Outcome, Packet, Protocol};
 
 /// The narrowest scope whose sessions want the packet; in it, first the question's name server, then the most
-/// specific route.
+/// specific route. What nobody takes may be refused, and is counted else.
 pub fn redirected(sessions: &[&SessionPlan], packet: &Packet) -> Outcome {
     let exempt = |s: &&SessionPlan| {
         let endpoint = packet.protocol == Protocol::Tcp
@@ -21,10 +21,46 @@ pub fn redirected(sessions: &[&SessionPlan], packet: &Packet) -> Outcome {
     }
     let mut wanting: Vec<_> = sessions.iter().filter(|session| wants(session, packet)).collect();
     wanting.sort_by_key(|session| rank(session));
-    let scopes = wanting.chunk_by(|a, b| rank(a) == rank(b));
-    let ports =
-        scopes.map(|scope| by_name(scope, packet).or_else(|| by_route(scope, packet))).find_map(|p| p);
-    ports.map_or(Outcome::Passes, Outcome::Redirected)
+    let scopes = || wanting.chunk_by(|a, b| rank(a) == rank(b));
+    let taken = |scope| match (by_name(scope, packet), by_tls(scope, packet)) {
+        (Some(port), _) => Some(Some(port)),
+        (None, true) => Some(None), // refused behind
+        (None, false) => by_route(scope, packet).map(Some),
+    };
+    let passes = packet.reply || packet.local || packet.address.is_multicast() || needed(packet);
+    match (scopes().find_map(taken).flatten().filter(|_| !packet.known), packet.protocol) {
+        (Some(port), _) => Outcome::Redirected(port),
+        _ if passes => Outcome::Passes,
+        _ if packet.known || !scopes().any(|scope| refuses(scope, packet)) => {
+            scopes().find_map(|scope| best(scope, packet)?.meter).map_or(Outcome::Passes, Outcome::Counted)
+        }
+        (None, Protocol::Tcp) => Outcome::Reset,
+        (None, _) => Outcome::Prohibited,
+    }
+}
+
+fn refuses(scope: &[&&SessionPlan], packet: &Packet) -> bool {
+    let narrowest =
+        |routes: &mut dyn Iterator<Item = &Route>| routes.filter_map(|route| specific(route, packet)).min();
+    let refused = narrowest(&mut scope.iter().flat_map(|session| &session.plan.reject.networks));
+    let left_out = narrowest(&mut scope.iter().flat_map(|session| &session.plan.exclude));
+    let network = refused.is_some_and(|refused| left_out.is_none_or(|left_out| refused < left_out));
+    let quic = packet.protocol == Protocol::Udp
+        && packet.port == 443
+        && best(scope, packet).is_some_and(|session| session.plan.reject.quic);
+    network || quic || by_tls(scope, packet)
+}
+
+/// Questions by TLS to servers whose questions are captured.
+fn by_tls(scope: &[&&SessionPlan], packet: &Packet) -> bool {
+    let asks = packet.protocol == Protocol::Tcp && packet.port == 853 && !packet.local;
+    asks && scope.iter().filter(|session| session.plan.reject.dns_over_tls).any(|session| {
+        let captured = |dns: &Dns| {
+            let family = if packet.address.is_ipv4() { dns.v4 } else { dns.v6 };
+            family.is_some() && (dns.servers.is_empty() || dns.servers.contains(&packet.address))
+        };
+        session.plan.dns.as_ref().is_some_and(captured)
+    })
 }
 
 /// Whether the packet's sender is meant.
@@ -71,6 +107,12 @@ fn by_route(scope: &[&&SessionPlan], packet: &Packet) -> Option<u16> {
     if packet.local || packet.protocol != Protocol::Tcp {
         return None;
     }
+    let listeners = &best(scope, packet)?.plan.listeners;
+    Some(if packet.address.is_ipv4() { listeners.v4? } else { listeners.v6? }.first)
+}
+
+/// The session that has the most specific route.
+fn best<'a>(scope: &[&&'a SessionPlan], packet: &Packet) -> Option<&'a SessionPlan> {
     let mut best = None;
     for (index, session) in scope.iter().enumerate() {
         let included = session.plan.include.iter().map(|route| (route, Some(index)));
@@ -81,8 +123,7 @@ fn by_route(scope: &[&&SessionPlan], packet: &Packet) -> Option<u16> {
             }
         }
     }
-    let listeners = &scope[best?.2?].plan.listeners;
-    Some(if packet.address.is_ipv4() { listeners.v4? } else { listeners.v6? }.first)
+    Some(scope[best?.2?])
 }
 
 /// How narrow a route of this packet is, smaller is narrower; None when it is not one.
@@ -101,8 +142,12 @@ pub fn closed(blocks: &[&SessionBlock], packet: &Packet) -> Outcome {
         let direct = b.direct_cgroup == Some(packet.cgroup);
         (endpoint || direct) && (b.grant == Grant::All || b.uid == packet.uid)
     };
-    let needed = packet.protocol == Protocol::Icmpv6 && matches!(packet.port, 130..=137 | 143);
-    if packet.local || packet.reply || packet.mark == DIRECT_MARK || needed || blocks.iter().any(exempt) {
+    if packet.local
+        || packet.reply
+        || packet.mark == DIRECT_MARK
+        || needed(packet)
+        || blocks.iter().any(exempt)
+    {
         return Outcome::Passes;
     }
     match (blocks.iter().any(|block| closes(block, packet)), packet.protocol) {
@@ -110,6 +155,11 @@ pub fn closed(blocks: &[&SessionBlock], packet: &Packet) -> Outcome {
         (true, Protocol::Tcp) => Outcome::Reset,
         (true, _) => Outcome::Prohibited,
     }
+}
+
+/// What a network needs to exist.
+fn needed(packet: &Packet) -> bool {
+    packet.protocol == Protocol::Icmpv6 && matches!(packet.port, 130..=137 | 143)
 }
 
 fn closes(block: &SessionBlock, packet: &Packet) -> bool {

@@ -1,7 +1,7 @@
 //! Plans as the tests write them.
 
 use ropeway_helper::rules::{Cgroup, SessionBlock, SessionPlan};
-use ropeway_helper_api::{Block, BlockId, Capture, Dns, Grant, ListenerPorts, Plan, Ports, Route};
+use ropeway_helper_api::{Block, BlockId, Capture, Dns, Grant, ListenerPorts, Plan, Ports, Reject, Route};
 
 pub fn session(include: &[&str], exclude: &[&str], port: u16) -> SessionPlan {
     let listener = Some(Ports { first: port, last: port + 7 });
@@ -15,9 +15,18 @@ pub fn session(include: &[&str], exclude: &[&str], port: u16) -> SessionPlan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
+        meter: false,
     };
     plan.validate().unwrap();
-    SessionPlan { plan, uid: 1000, grant: Grant::All, direct_cgroup: None, captured_cgroup: None }
+    SessionPlan {
+        plan,
+        uid: 1000,
+        grant: Grant::All,
+        direct_cgroup: None,
+        captured_cgroup: None,
+        meter: None,
+    }
 }
 
 /// `NET`, `NET PORT` or `NET FIRST-LAST`.

@@ -8,7 +8,7 @@ use ropeway_helper::rules::{
     script::{Chain, Elements, Hook, Match, Verdict},
 };
 
-/// The first packet of a connection, or of a flow.
+/// A packet, the first of its flow unless it says otherwise.
 #[derive(Debug, Clone, Copy)]
 pub struct Packet {
     pub address: IpAddr,
@@ -24,6 +24,8 @@ pub struct Packet {
     pub interface: u32,
     /// For an address of this machine.
     pub local: bool,
+    /// Of a flow that was answered before.
+    pub known: bool,
     /// It answers what came in.
     pub reply: bool,
 }
@@ -42,6 +44,8 @@ pub enum Outcome {
     Redirected(u16),
     Reset,
     Prohibited,
+    /// By this meter.
+    Counted(u64),
 }
 
 pub fn packet(address: &str, port: u16) -> Packet {
@@ -55,6 +59,7 @@ pub fn packet(address: &str, port: u16) -> Packet {
         mark: 0,
         interface: 0,
         local: false,
+        known: false,
         reply: false,
     }
 }
@@ -63,10 +68,12 @@ pub fn question(address: &str) -> Packet {
     Packet { protocol: Protocol::Udp, ..packet(address, 53) }
 }
 
-/// What a program's packet meets first.
+/// What a program's packet meets first. The kernel asks `nat` about the first packet of a flow only.
 pub fn sent(script: &Script, packet: &Packet) -> Outcome {
-    let nat = at(script, Hook::NatOutput, packet);
-    if nat == Outcome::Passes { at(script, Hook::FilterOutput, packet) } else { nat }
+    let hooks = [Hook::NatOutput, Hook::FilterOutput, Hook::Leaving];
+    let asked = hooks.into_iter().filter(|hook| !packet.known || *hook != Hook::NatOutput);
+    let mut met = asked.map(|hook| at(script, hook, packet));
+    met.find(|outcome| *outcome != Outcome::Passes).unwrap_or(Outcome::Passes)
 }
 
 pub fn at(script: &Script, hook: Hook, packet: &Packet) -> Outcome {
@@ -81,6 +88,7 @@ fn run(script: &Script, chain: &Chain, packet: &Packet) -> Option<Outcome> {
         }
         match &rule.verdict {
             Verdict::Return => return None,
+            Verdict::Accept => return Some(rule.matches.iter().find_map(counted).unwrap_or(Outcome::Passes)),
             Verdict::Redirect(ports) => return Some(Outcome::Redirected(ports.first)),
             Verdict::Reset => return Some(Outcome::Reset),
             Verdict::Prohibit => return Some(Outcome::Prohibited),
@@ -95,6 +103,12 @@ fn run(script: &Script, chain: &Chain, packet: &Packet) -> Option<Outcome> {
     None
 }
 
+/// `leak_7_udp` belongs to meter 7.
+fn counted(item: &Match) -> Option<Outcome> {
+    let Match::Count(name) = item else { return None };
+    Some(Outcome::Counted(name.split('_').nth(1).unwrap().parse().unwrap()))
+}
+
 fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
     let elements = |name: &str| &script.sets.iter().find(|set| set.name == name).unwrap().elements;
     let (family, number) = match packet.address {
@@ -106,7 +120,12 @@ fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
         Match::Family(of) => *of == family,
         Match::Tcp => is(Protocol::Tcp),
         Match::NotTcp => !is(Protocol::Tcp),
-        Match::NotSyn | Match::UdpFlow(..) => false,
+        Match::NotSyn => is(Protocol::Tcp) && packet.known,
+        Match::UdpFlow(..) | Match::Broadcast | Match::Icmp(Family::V4) => false,
+        Match::Multicast => packet.address.is_multicast(),
+        Match::Known => packet.known,
+        Match::Udp => is(Protocol::Udp),
+        Match::Icmp(Family::V6) => is(Protocol::Icmpv6),
         Match::Mark(mark) => packet.mark == *mark,
         Match::User(uid) => packet.uid == *uid,
         Match::Group(gid) => packet.gid == *gid,
@@ -131,6 +150,6 @@ fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
             Elements::Ranges(_) => panic!("{set} has no endpoints"),
         },
         Match::Reply => packet.reply,
-        Match::NotRedirected => true,
+        Match::NotRedirected | Match::Count(_) => true,
     }
 }

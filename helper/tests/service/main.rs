@@ -12,7 +12,8 @@ use nix::{
     unistd::Pid,
 };
 use ropeway_helper_api::{
-    Capture, Grant, ListenerPorts, Message, Notice, Plan, Ports, Reply, Request, SessionId, bus, limit, wire,
+    Capture, Grant, ListenerPorts, Message, Notice, Plan, Ports, Reject, Reply, Request, SessionId, bus,
+    limit, wire,
 };
 use zbus::Message as Call;
 
@@ -41,6 +42,8 @@ fn load() -> Request {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
+        meter: false,
     };
     Request::Load { session: SessionId(1), plan }
 }

@@ -5,7 +5,9 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ropeway_engine::{
     api::{self, Profile, WhileDown},
-    latency, subnet,
+    latency,
+    share::{self, Listen},
+    subnet,
 };
 
 use crate::helper::args::{HelperTask, RestoreNetwork};
@@ -90,6 +92,12 @@ pub struct Reach {
     /// Also networks that this computer is in itself, which stay out otherwise
     #[arg(long)]
     pub local_networks: bool,
+    /// Take what comes in there as well: containers, vms, lan, or an interface; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub share: Vec<String>,
+    /// sshuttle's word for it: all addresses (0.0.0.0, ::) mean --share lan --share containers
+    #[arg(short, long, value_name = "[IP:]PORT[,[IP6]:PORT]")]
+    pub listen: Option<Listen>,
 }
 
 /// How it runs where nobody looks.
@@ -201,8 +209,15 @@ impl Names {
 impl Reach {
     /// As a profile has it.
     fn into_profile(self) -> api::Reach {
-        let Self { auto_nets, local_networks } = self;
-        api::Reach { auto_nets, local_networks, ..api::Reach::default() }
+        let Self { auto_nets, local_networks, mut share, listen } = self;
+        let meant = listen.map_or(&[][..], Listen::share).iter().map(ToString::to_string);
+        share.extend(meant.filter(|name| !share.contains(name)).collect::<Vec<_>>());
+        api::Reach { auto_nets, local_networks, share, ..api::Reach::default() }
+    }
+
+    /// What was typed and means nothing here.
+    pub fn notice(&self) -> Option<&'static str> {
+        self.listen.filter(|listen| listen.share().is_empty()).map(|_| share::NOTICE)
     }
 }
 
@@ -323,6 +338,20 @@ mod tests {
             assert_eq!(profile(options).unwrap().capture, capture);
         }
         assert!(profile(&["--user", "ann", "--everyone"]).is_err());
+    }
+
+    #[test]
+    fn others_are_let_in_by_name_or_by_sshuttles_word() {
+        for (options, share) in [
+            (&[][..], &[][..]),
+            (&["--share", "docker0", "--share", "lan"], &["docker0", "lan"]),
+            (&["-l", "0.0.0.0:0"], &["lan", "containers"]),
+            (&["--share", "lan", "--listen=[::]:12300"], &["lan", "containers"]),
+            (&["-l", "127.0.0.1:12300"], &[]),
+        ] {
+            assert_eq!(profile(options).unwrap().reach.share, share, "{options:?}");
+        }
+        assert!(profile(&["-l", "nowhere:x"]).unwrap_err().to_string().contains("for example 0.0.0.0:0"));
     }
 
     #[test]

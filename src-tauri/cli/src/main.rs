@@ -34,7 +34,7 @@ fn in_its_way(run: Run, verbose: u8) -> ExitCode {
     match service::begin(&run.service) {
         Ok(service) => {
             log(verbose, run.service.syslog);
-            run::run(run, service)
+            run::run(run, service, verbose > 0)
         }
         Err(code) => code,
     }

@@ -1,12 +1,15 @@
 //! `ropeway run`: one tunnel, told line by line.
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, time::Duration};
 
 use ropeway_engine::{
     Engine, Setup, Subscription,
-    api::{Command, Conflict, Event, Failure, Interest, Phase, Reply, Status},
+    api::{Command, Conflict, Event, Failure, Interest, Phase, ProfileId, Reply, Status},
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::interval,
+};
 
 use crate::{
     args::Run,
@@ -14,8 +17,11 @@ use crate::{
     service::Running,
 };
 
+/// Who asked for more words can wait so long for what went around.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+
 /// Runs until told to end. Fails when the tunnel stops for good.
-pub fn run(run: Run, service: Running) -> ExitCode {
+pub fn run(run: Run, service: Running, verbose: bool) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -23,7 +29,7 @@ pub fn run(run: Run, service: Running) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(tunnel(run, service));
+    let result = runtime.block_on(tunnel(run, service, verbose));
     // a thread that is still at something must not hold up the end
     runtime.shutdown_background();
     match result {
@@ -35,20 +41,24 @@ pub fn run(run: Run, service: Running) -> ExitCode {
     }
 }
 
-async fn tunnel(run: Run, mut service: Running) -> Result<(), Failure> {
+async fn tunnel(run: Run, mut service: Running, verbose: bool) -> Result<(), Failure> {
+    if let Some(notice) = run.reach.notice() {
+        print(io::stderr(), notice);
+    }
     let setup = Setup::of_user().map_err(internal)?;
     let fail_closed = run.fail_closed.is_some();
     let mut requests = Requests::new().map_err(internal)?;
     let engine = Engine::start(setup)?;
     let mut events = engine.subscribe(Interest::default());
+    let mut leaks = Around::default();
     let result = tokio::select! {
-        result = follow(&engine, run, &mut service, &mut events) => result,
+        result = follow(&engine, run, &mut service, &mut events, (&mut leaks, verbose)) => result,
         () = requests.next() => Ok(()),
     };
     // whoever asks a second time does not want to wait: helper and guards clear up after an engine that is gone, but for
     // what is held
     let open = tokio::select! {
-        open = engine.shutdown() => open,
+        open = async { (engine.shutdown().await, leaks.tell(&engine).await).0 } => open,
         () = requests.next() => !fail_closed,
     };
     if !open {
@@ -107,23 +117,49 @@ async fn follow(
     run: Run,
     service: &mut Running,
     events: &mut Subscription,
+    (leaks, verbose): (&mut Around, bool),
 ) -> Result<(), Failure> {
     let reply = engine.command(Command::Run { profile: run.profile() }).await?;
     let Reply::Running { profile: ours } = reply else { return Err(internal("no tunnel")) };
+    leaks.profile = Some(ours.clone());
     let (mut last, mut told) = (Line::default(), false);
-    while let Some(event) = events.next().await {
-        if let Event::Status { status } = event
-            && status.profile == ours
-        {
-            let up = status.phase == Phase::Connected;
-            step(status, &mut last)?;
-            if up && !told {
-                told = true;
-                service.connected().map_err(internal)?;
-            }
+    let mut looks = interval(BETWEEN_LOOKS);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Event::Status { status }) if status.profile == ours => {
+                    let up = status.phase == Phase::Connected;
+                    step(status, &mut last)?;
+                    if up && !told {
+                        told = true;
+                        service.connected().map_err(internal)?;
+                    }
+                }
+                Some(_) => {}
+                None => return Ok(()),
+            },
+            _ = looks.tick(), if verbose => leaks.tell(engine).await,
         }
     }
-    Ok(())
+}
+
+/// What went around the tunnel, as far as it was told.
+#[derive(Default)]
+struct Around {
+    profile: Option<ProfileId>,
+    told: String,
+}
+
+impl Around {
+    /// When there is something to tell, and it is news.
+    async fn tell(&mut self, engine: &Engine) {
+        let Some(profile) = self.profile.clone() else { return };
+        let Ok(Reply::Leaks { leaks }) = engine.command(Command::Leaks { profile }).await else { return };
+        if leaks.sentence != self.told {
+            print(io::stdout(), &leaks.sentence);
+            self.told = leaks.sentence;
+        }
+    }
 }
 
 /// What was printed last; a countdown is not news.

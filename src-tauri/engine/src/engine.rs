@@ -15,6 +15,7 @@ use crate::{
     import,
     live::{Feed, Table},
     memory::Memory,
+    meters::Meters,
     profile::{self, Store},
     runtime::Runtime,
     session::{conflicts::Names, up::Tools, ups::Ups},
@@ -39,6 +40,7 @@ struct Inner {
     desk: Desk,
     hub: Arc<Hub>,
     table: Arc<Table>,
+    meters: Arc<Meters>,
     helper: Arc<Helper>,
     ups: Arc<Ups>,
     caretaker: Caretaker,
@@ -57,12 +59,15 @@ impl Engine {
             Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
         })?;
         let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
-        let feed = Feed { table: table.clone(), hub: hub.clone(), watched: hub.watched() };
         let helper = Arc::new(Helper::new(setup.helper.clone()));
         let ups: Arc<Ups> = Arc::default();
+        let meters = Arc::new(Meters::new(helper.clone()));
+        let feed =
+            Feed { table: table.clone(), hub: hub.clone(), meters: meters.clone(), watched: hub.watched() };
         let tools = Tools {
             helper: helper.clone(),
             table: table.clone(),
+            meters: meters.clone(),
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
             names: Names::default(),
@@ -77,6 +82,7 @@ impl Engine {
             caretaker: Caretaker::new(setup.helper, helper.clone(), hub.clone()),
             hub,
             table,
+            meters,
             helper,
             ups,
             runtime,
@@ -174,6 +180,9 @@ impl Inner {
             Command::Status => {
                 let (profiles, statuses) = self.desk.all();
                 return Ok(Reply::Statuses { profiles, statuses });
+            }
+            Command::Leaks { profile } => {
+                return Ok(Reply::Leaks { leaks: self.meters.read(&profile).await });
             }
             Command::Helper => return Ok(Reply::Helper { helper: self.caretaker.look().await }),
             Command::SetUpHelper { grant } => self.caretaker.set_up(grant).await?,

@@ -65,6 +65,15 @@ impl Hub {
         });
     }
 
+    /// To those who look; one who is behind does without.
+    pub fn send_to_watchers(&self, event: &Event) {
+        for face in self.faces().iter().filter(|face| face.interest.connections) {
+            if face.events.capacity() >= BEHIND / 2 {
+                let _ = face.events.try_send(event.clone());
+            }
+        }
+    }
+
     pub fn anybody_watches(&self) -> bool {
         self.faces().iter().any(|face| face.interest.connections && !face.events.is_closed())
     }

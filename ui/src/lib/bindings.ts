@@ -22,7 +22,7 @@ export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SER
 /**
  * What a face asks. Each is answered by one [`Reply`] or a [`Failure`].
  */
-export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "reconnect", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, } | { "type": "explain", what: string, } | { "type": "status" } | { "type": "helper" } | { "type": "setUpHelper", grant: GrantScope, } | { "type": "revokeGrant", uid: number, } | { "type": "removeHelper" } | { "type": "restoreNetwork", everybody: boolean, };
+export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "reconnect", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, } | { "type": "explain", what: string, } | { "type": "status" } | { "type": "leaks", profile: ProfileId, } | { "type": "helper" } | { "type": "setUpHelper", grant: GrantScope, } | { "type": "revokeGrant", uid: number, } | { "type": "removeHelper" } | { "type": "restoreNetwork", everybody: boolean, };
 
 /**
  * A network of this profile that goes elsewhere.
@@ -103,7 +103,7 @@ totals: Array<Totals>, };
 /**
  * What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
  */
-export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "helper", helper: HelperState, } | { "type": "connections", delta: ConnectionsDelta, };
+export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "helper", helper: HelperState, } | { "type": "connections", delta: ConnectionsDelta, } | { "type": "leaks", profile: ProfileId, leaks: Leaks, };
 
 /**
  * What a typed subnet means.
@@ -256,7 +256,33 @@ export type ImportedProfile = { profile: Profile, checked: Checked, notes: Array
 /**
  * What a subscription wants besides profiles and states.
  */
-export type Interest = { connections: boolean, };
+export type Interest = { 
+/**
+ * And what goes around tunnels.
+ */
+connections: boolean, };
+
+/**
+ * Bytes are with the packets' headers.
+ */
+export type LeakCount = { packets: number, bytes: number, };
+
+/**
+ * What went around a tunnel although it went to its networks, since it was switched on.
+ */
+export type Leaks = { udp: LeakCount, 
+/**
+ * Of connections that were open before.
+ */
+tcp: LeakCount, 
+/**
+ * Pings, mostly.
+ */
+icmp: LeakCount, other: LeakCount, 
+/**
+ * All of it in words; empty when there is nothing.
+ */
+sentence: string, };
 
 /**
  * What crashes left closed.
@@ -406,7 +432,7 @@ share: Array<string>, };
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, } | { "type": "helper", helper: HelperState, } | { "type": "explained", explained: Explained, } | { "type": "statuses", profiles: Array<Profile>, statuses: Array<Status>, } | { "type": "restored", count: number, };
+export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, } | { "type": "leaks", leaks: Leaks, } | { "type": "helper", helper: HelperState, } | { "type": "explained", explained: Explained, } | { "type": "statuses", profiles: Array<Profile>, statuses: Array<Status>, } | { "type": "restored", count: number, };
 
 /**
  * What a server says of a name.

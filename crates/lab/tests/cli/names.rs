@@ -235,3 +235,28 @@ fn two_tunnels_with_names_of_their_own_do_not_get_in_each_others_way() {
     drop(two);
     assert_eq!(short(&client, &["web.corp.test", "A"]), ["10.20.0.2"]);
 }
+
+/// The server has no IPv6 of its own: programs turn to IPv4 at once, and nothing goes around the tunnel.
+#[test]
+fn a_family_that_the_server_does_not_have_is_refused_at_once() {
+    let Some(lab) = lab_or_skip("one-family") else { return };
+    lab.grant(Grant::All).expect("a grant");
+    let (client, server) = (lab.client(), lab.server().as_root());
+    let gone = server.command("ip").expect("a command").args(["-6", "route", "del", "default"]).status();
+    assert!(gone.expect("ip runs").success());
+    let outside: IpAddr = "2001:db8:99::1".parse().expect("an address");
+    lab.set_private_names(&[("dual.corp.test", private(Family::V4)), ("dual.corp.test", outside)])
+        .expect("a zone");
+    let _tunnel = up(&lab, &["--dns", "0/0", "::/0"]);
+    let refused = || client.fetch("http://[2001:db8:99::1]/", SOON).expect("curl runs");
+    assert!(wait_until(SOON, || refused().code == 7), "{:?}", refused());
+    let leaving = |host: &Host| {
+        let output = host.command("ip").expect("a command").args(["-6", "-s", "neigh"]).output();
+        String::from_utf8_lossy(&output.expect("ip runs").stdout).into_owned()
+    };
+    let before = leaving(&client);
+    let page = client.fetch("http://dual.corp.test/", SOON).expect("curl runs");
+    assert!(page.code == 0 && page.body.contains(lab.word()), "{page:?}");
+    assert!(page.took < Duration::from_secs(2), "nobody waited for IPv6: {page:?}");
+    assert_eq!(leaving(&client).contains("2001:db8:99"), before.contains("2001:db8:99"));
+}

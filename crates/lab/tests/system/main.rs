@@ -17,7 +17,8 @@ mod unit;
 use std::time::Duration;
 
 use ropeway_helper_api::{
-    Capture, EPOCH, Grant, ListenerPorts, Method, Plan, Ports, REVISION, Reply, Request, SessionId, bus,
+    Capture, EPOCH, Grant, ListenerPorts, Method, Plan, Ports, REVISION, Reject, Reply, Request, SessionId,
+    bus,
 };
 use ropeway_lab::{
     harness::wait_until,
@@ -108,6 +109,8 @@ fn plan(port: u16, capture: Capture) -> Plan {
         dns: None,
         forwarded: vec![],
         method: None,
+        reject: Reject::default(),
+        meter: false,
     }
 }
 

@@ -7,6 +7,7 @@ mod connections;
 mod explain;
 mod failure;
 mod helper;
+mod leaks;
 mod profile;
 mod status;
 
@@ -14,6 +15,7 @@ pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
 pub use explain::{Explained, ExplainedAddress, ServerView};
 pub use failure::{Code, Failure};
 pub use helper::{GrantRow, GrantScope, HelperSetup, HelperState, Leftovers};
+pub use leaks::{LeakCount, Leaks};
 pub use profile::{
     BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Names, Note, NoteKind, Problem,
     Profile, ProfileId, Reach, WhileDown,
@@ -77,6 +79,10 @@ pub enum Command {
     },
     /// All profiles and their states, once.
     Status,
+    /// What went around the tunnel to its networks.
+    Leaks {
+        profile: ProfileId,
+    },
     /// The privileged helper: whether it is there, who may use it.
     Helper,
     /// Installs the helper when it is missing or old, and asks an administrator to allow this user to use it. Answered
@@ -117,6 +123,9 @@ pub enum Reply {
     Imported {
         profiles: Vec<ProfileId>,
     },
+    Leaks {
+        leaks: Leaks,
+    },
     Helper {
         helper: HelperState,
     },
@@ -156,6 +165,11 @@ pub enum Event {
     Connections {
         delta: ConnectionsDelta,
     },
+    /// Of every tunnel that was switched on, every few seconds, only to subscriptions that asked for connections.
+    Leaks {
+        profile: ProfileId,
+        leaks: Leaks,
+    },
 }
 
 /// What a subscription wants besides profiles and states.
@@ -163,5 +177,6 @@ pub enum Event {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Interest {
+    /// And what goes around tunnels.
     pub connections: bool,
 }

@@ -13,6 +13,7 @@ use crate::{
     hub::Subscription,
     live::Table,
     memory::Memory,
+    meters::Meters,
     session::conflicts::Names,
 };
 
@@ -28,8 +29,10 @@ struct Setting {
 fn set_up() -> Setting {
     let runtime = tempfile::tempdir().unwrap();
     let hub = Arc::new(Hub::default());
+    let helper = Arc::new(Helper::new(runtime.path().join("no-helper")));
     let tools = Tools {
-        helper: Arc::new(Helper::new(runtime.path().join("no-helper"))),
+        meters: Arc::new(Meters::new(helper.clone())),
+        helper,
         table: Arc::new(Table::default()),
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),

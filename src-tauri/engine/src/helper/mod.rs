@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use ropeway_helper_api::{Block, Notice, Overlap, Plan, Reply, Request, SessionId};
+use ropeway_helper_api::{Block, Leaks, Notice, Overlap, Plan, Reply, Request, SessionId};
 use tokio::{
     net::{TcpSocket, TcpStream, UdpSocket},
     sync::{broadcast, watch},
@@ -116,6 +116,17 @@ impl Helper {
                 Ok(Loaded { overlaps, watch })
             }
             other => Err(failures::unexpected(&other)),
+        }
+    }
+
+    /// What went around the session's tunnel; None where nobody counts it.
+    pub async fn meter(&self, session: SessionId) -> Option<Leaks> {
+        if self.has_nothing(session) {
+            return None;
+        }
+        match self.line_of(session)?.ask(Request::Meter { session }, vec![]).await {
+            Ok(Reply::Meter { leaks }) => Some(leaks),
+            _ => None,
         }
     }
 

@@ -22,6 +22,8 @@ pub enum Fate {
     SeedHosts,
     /// A file of networks, on that side.
     From(Side),
+    /// For other computers, or only where.
+    Listen,
     /// Not in Ropeway yet; the words say what is missing, "Looking for …".
     NotYet(&'static str),
     /// Has no place in a profile; the words say why.
@@ -63,7 +65,7 @@ pub enum Argument {
 }
 
 use Fate::{
-    AutoHosts, AutoNets, BufferSize, Capture, Dns, Exclude, From, Needless, NoLatencyControl, NotYet,
+    AutoHosts, AutoNets, BufferSize, Capture, Dns, Exclude, From, Listen, Needless, NoLatencyControl, NotYet,
     NsHosts, Remote, SeedHosts, SshCommand, ToNs,
 };
 
@@ -75,7 +77,7 @@ const OPTIONS: &[Opt] = &[
     value('r', "remote", Remote),
     value('x', "exclude", Exclude),
     value('e', "ssh-cmd", SshCommand),
-    value('l', "listen", NotYet("Listening for other computers")),
+    value('l', "listen", Listen),
     flag('H', "auto-hosts", AutoHosts),
     flag('N', "auto-nets", AutoNets),
     long_flag("dns", Dns),

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     api::{ImportedProfile, Note, NoteKind, Profile},
     profile::{Server, latency},
+    share::Listen,
     spelling::{Mistake, decimal},
     subnet::{self, Subnet},
 };
@@ -192,6 +193,7 @@ impl Draft {
             Fate::ToNs => self.listed(value, |profile| &mut profile.names.name_servers),
             Fate::SeedHosts => self.listed(value, |profile| &mut profile.names.seed_hosts),
             Fate::From(side) => self.file(side, about, value),
+            Fate::Listen => self.listen(about, value),
             Fate::NotYet(what) => {
                 self.note(NoteKind::Dropped, about, format!("Not carried over yet. {what}."));
             }
@@ -294,6 +296,16 @@ impl Draft {
         self.profile.latency = latency::UNLIMITED.into();
         let text =
             "Nothing keeps the line quick under load. Ropeway is as fast without this, and keeps it quick.";
+        self.note(NoteKind::Kept, about, text);
+    }
+
+    fn listen(&mut self, about: String, value: &Word) {
+        let share = value.text.parse::<Listen>().map_or(&[][..], Listen::share);
+        if share.is_empty() {
+            return self.note(NoteKind::Dropped, about, "Ropeway chooses its own addresses and ports.");
+        }
+        self.profile.reach.share = share.iter().map(ToString::to_string).collect();
+        let text = "Containers, and computers of your local network, can use the tunnel, too.";
         self.note(NoteKind::Kept, about, text);
     }
 

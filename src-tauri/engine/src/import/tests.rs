@@ -71,6 +71,20 @@ fn what_is_said_of_latency_is_kept() {
 }
 
 #[test]
+fn listening_for_others_is_sharing_with_them() {
+    for (options, share, kind) in [
+        ("-l 0.0.0.0:0", &["lan", "containers"][..], Kept),
+        ("--listen=127.0.0.1:12300,[::]:12300", &["lan", "containers"], Kept),
+        ("-l 12300", &[], Dropped),
+        ("-l 192.168.1.7:12300", &[], Dropped),
+    ] {
+        let imported = only(&format!("sshuttle -r host {options} 10.0.0.0/8"));
+        assert_eq!(imported.profile.reach.share, share, "{options}");
+        assert_eq!(imported.notes.iter().map(|note| note.kind).collect::<Vec<_>>(), [kind], "{options}");
+    }
+}
+
+#[test]
 fn whatever_people_wrap_around_it_is_taken_off() {
     let plain = "sshuttle -r host 0/0";
     let wrapped = [

@@ -1,4 +1,5 @@
-//! The listener's ports: a range of eight on loopback, the same numbers for both families.
+//! The listener's ports: a range of eight on loopback, or on all addresses where others share the tunnel (what the kernel
+//! redirects for them arrives under the address of the interface that it came in on), the same numbers for both families.
 
 use std::{
     io,
@@ -8,6 +9,7 @@ use std::{
 };
 
 use ropeway_helper_api::{ListenerPorts, Ports};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
 /// With one port NAT changes the source port of 25 % of 8000 clients, and then nobody can tell whose connection it
@@ -29,8 +31,8 @@ pub struct Listeners {
 
 impl Listeners {
     /// The first free range. A computer without IPv6 gets IPv4 alone, and the other way round.
-    pub fn bind() -> io::Result<Self> {
-        let families = available();
+    pub fn bind(shared: bool) -> io::Result<Self> {
+        let families = available(shared);
         for first in SEARCH.step_by(usize::from(COUNT)) {
             match bind_range(&families, first) {
                 Ok(all) => {
@@ -47,9 +49,11 @@ impl Listeners {
     }
 }
 
-fn available() -> Vec<IpAddr> {
+fn available(shared: bool) -> Vec<IpAddr> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    loopback.into_iter().filter(|ip| listen(SocketAddr::new(*ip, 0)).is_ok()).collect()
+    let all = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let addresses = if shared { all } else { loopback };
+    addresses.into_iter().filter(|ip| listen(SocketAddr::new(*ip, 0)).is_ok()).collect()
 }
 
 fn bind_range(families: &[IpAddr], first: u16) -> io::Result<Vec<TcpListener>> {
@@ -60,6 +64,10 @@ fn bind_range(families: &[IpAddr], first: u16) -> io::Result<Vec<TcpListener>> {
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
+    if address.is_ipv6() {
+        // else it would take the port of IPv4, too
+        SockRef::from(&socket).set_only_v6(true)?;
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -76,7 +84,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_engines_get_ranges_of_their_own() {
-        let (one, two) = (Listeners::bind().unwrap(), Listeners::bind().unwrap());
+        let (one, two) = (Listeners::bind(false).unwrap(), Listeners::bind(true).unwrap());
         let (one, two) = (one.ports.v4.unwrap(), two.ports.v4.unwrap());
         assert!(one.last < two.first || two.last < one.first, "{one:?} {two:?}");
         assert_eq!(one.last - one.first + 1, COUNT);

@@ -1,4 +1,4 @@
-//! Measures the table and finds the programs' names while somebody looks.
+//! Measures the table, finds the programs' names and asks what went around, while somebody looks.
 
 use std::{
     sync::Arc,
@@ -11,10 +11,13 @@ use tokio::{
 };
 
 use super::Table;
-use crate::{api::Event, hub::Hub, sys::apps};
+use crate::{api::Event, hub::Hub, meters::Meters, sys::apps};
 
 /// Five a second: numbers that change faster cannot be read.
 const PERIOD: Duration = Duration::from_millis(200);
+
+/// A question to the helper each time, and it to the kernel: 0.2 ms.
+const BETWEEN_LEAKS: Duration = Duration::from_secs(3);
 
 /// Between two scans of /proc: one costs up to 100 ms on a full desktop.
 const BETWEEN_SCANS: Duration = Duration::from_millis(100);
@@ -23,6 +26,7 @@ const BETWEEN_SCANS: Duration = Duration::from_millis(100);
 pub struct Feed {
     pub table: Arc<Table>,
     pub hub: Arc<Hub>,
+    pub meters: Arc<Meters>,
     /// Told when the first one begins to look.
     pub watched: Arc<Notify>,
 }
@@ -34,7 +38,8 @@ impl Feed {
             while !self.hub.anybody_watches() {
                 self.watched.notified().await;
             }
-            tokio::join!(self.measure(), self.name());
+            let looking = async { tokio::join!(self.measure(), self.name()) };
+            tokio::select! { _ = looking => {}, () = self.meter() => {} }
         }
     }
 
@@ -48,6 +53,17 @@ impl Feed {
             self.hub.send_connections(&Event::Connections { delta }, || self.table.snapshot());
         }
         self.table.unwatch();
+    }
+
+    /// Never returns.
+    async fn meter(&self) {
+        loop {
+            for profile in self.meters.all() {
+                let leaks = self.meters.read(&profile).await;
+                self.hub.send_to_watchers(&Event::Leaks { profile, leaks });
+            }
+            sleep(BETWEEN_LEAKS).await;
+        }
     }
 
     async fn name(&self) {

@@ -143,6 +143,7 @@ async fn lost(context: &Context, watch: &mut Watch, tell: &UnboundedSender<Progr
         }
     };
     context.tools.helper.give_up(context.session).await;
+    context.tools.meters.restart(&context.profile);
     Failure::new(Code::HelperGone, "this computer", how)
 }
 

@@ -316,6 +316,9 @@ impl Task {
         self.health = Health::default();
         if matches!(self.machine.state(), State::Starting { again: false, .. }) {
             self.context.tools.table.begin(&self.context.profile);
+            self.context.tools.meters.begin(&self.context.profile, self.context.session);
+        } else {
+            self.context.tools.meters.restart(&self.context.profile);
         }
         let (tell, progress) = unbounded_channel();
         let (context, cancel) = (self.context.clone(), Arc::new(Notify::new()));

@@ -39,6 +39,7 @@ use crate::{
     listen::{captured::Service, ports::Listeners, shortage::Shortages},
     live::Table,
     memory::Memory,
+    meters::Meters,
     names::{
         self,
         ask::Asker,
@@ -85,6 +86,7 @@ pub struct Context {
 pub struct Tools {
     pub helper: Arc<Helper>,
     pub table: Arc<Table>,
+    pub meters: Arc<Meters>,
     pub agents: Arc<Agents>,
     pub ours: Arc<Ours>,
     /// Of the profiles whose sessions may be in the way of another's.
@@ -136,6 +138,7 @@ pub async fn attempt(
     };
     // the rules go last: without them a program would not hear that its connection is cut
     parts.close_connections().await;
+    context.tools.meters.read(&context.profile).await; // the counters go with them
     match &context.closed {
         Some(closed) => {
             let lost = parts.cgroup.as_ref().filter(|_| parts.closed && result.is_err());
@@ -244,7 +247,8 @@ impl Ready {
         cgroup: Option<&Cgroup>,
         keep: &mut Vec<Arc<TcpListener>>,
     ) -> Result<Self, Failure> {
-        let listeners = Listeners::bind()
+        let share = &context.parsed.reach.share;
+        let listeners = Listeners::bind(!share.is_empty())
             .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
         keep.clone_from(&listeners.all);
         let names = names::listen::Sockets::bind()

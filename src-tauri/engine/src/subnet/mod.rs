@@ -103,6 +103,11 @@ impl Subnet {
         self.ports.iter().copied().chain(all).map(|ports| Route { net: self.net, ports })
     }
 
+    /// The same ports of another network.
+    pub(crate) fn narrowed(&self, net: IpNet) -> Self {
+        Self { net: net.trunc(), ports: self.ports.clone() }
+    }
+
     /// How much it is, in words: "16 777 216 addresses, ports 80 and 443".
     pub fn note(&self) -> String {
         note::note(self)

@@ -3,9 +3,9 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{appearance, apps, cgroup, descriptors, identity, owner, redirect};
+pub use linux::{appearance, apps, cgroup, descriptors, identity, interfaces, owner, redirect};
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
-pub use other::{appearance, apps, cgroup, descriptors, identity, owner, redirect};
+pub use other::{appearance, apps, cgroup, descriptors, identity, interfaces, owner, redirect};

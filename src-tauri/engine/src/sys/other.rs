@@ -209,3 +209,15 @@ pub mod apps {
         vec![]
     }
 }
+
+pub mod interfaces {
+    //! The interfaces of this computer.
+
+    use std::io;
+
+    use crate::share::Interface;
+
+    pub fn all() -> io::Result<Vec<Interface>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}

@@ -3,10 +3,12 @@
 //! A title says what happened to the user; the cause says why that is likely and what to do. No exit codes, no
 //! pointing at logs, no blame, no asking for root. Nothing here decides anything. Start with [`of`].
 
+mod leaks;
 mod state;
 
 use crate::api::{Code, Failure};
 
+pub use leaks::leaks;
 pub use state::state;
 
 /// Title and cause of a code; `{}` in them is the subject.

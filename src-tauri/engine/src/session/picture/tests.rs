@@ -12,6 +12,7 @@ use crate::{
     helper::Helper,
     live::Table,
     memory::Memory,
+    meters::Meters,
     profile,
     session::{
         closed::Closed,
@@ -26,8 +27,10 @@ fn context(while_down: WhileDown) -> Context {
     let profile =
         Profile { name: "Work".into(), server: "bastion".into(), subnets, while_down, ..Profile::default() };
     let parsed = profile::parse(&profile).unwrap();
+    let helper = Arc::new(Helper::new(PathBuf::new()));
     let tools = Tools {
-        helper: Arc::new(Helper::new(PathBuf::new())),
+        meters: Arc::new(Meters::new(helper.clone())),
+        helper,
         table: Arc::new(Table::default()),
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),

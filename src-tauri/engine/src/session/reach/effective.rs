@@ -7,6 +7,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use ropeway_agent_api::Routes;
 
 use crate::{
     profile::{Dns, Parsed},
@@ -41,11 +42,15 @@ pub enum Side {
 pub struct Effective {
     parsed: Arc<Parsed>,
     found: BTreeMap<(Side, Source), BTreeSet<Subnet>>,
+    /// Interfaces, by index: what comes in there goes through as well.
+    forwarded: Vec<u32>,
+    /// Where the server can send packets; None until it has told.
+    routes: Option<Routes>,
 }
 
 impl Effective {
     pub fn new(parsed: Arc<Parsed>) -> Self {
-        Self { parsed, found: BTreeMap::new() }
+        Self { parsed, found: BTreeMap::new(), forwarded: vec![], routes: None }
     }
 
     pub fn parsed(&self) -> &Arc<Parsed> {
@@ -64,6 +69,25 @@ impl Effective {
             return self.found.remove(&key).is_some();
         }
         self.found.insert(key, subnets.clone()) != Some(subnets)
+    }
+
+    /// Who shares the tunnel now; whether that is news.
+    pub fn set_forwarded(&mut self, indexes: Vec<u32>) -> bool {
+        std::mem::replace(&mut self.forwarded, indexes) != self.forwarded
+    }
+
+    /// What the server says of itself; whether that is news.
+    pub fn set_routes(&mut self, routes: Routes) -> bool {
+        self.routes.replace(routes) != self.routes
+    }
+
+    /// Where the server can send packets; None until it has told.
+    pub fn routes(&self) -> Option<&Routes> {
+        self.routes.as_ref()
+    }
+
+    pub fn forwarded(&self) -> &[u32] {
+        &self.forwarded
     }
 
     /// What goes through, by the word that it came from.

@@ -30,6 +30,7 @@ use crate::{
     link::Link,
     names::{ask::Asker, message::Found},
     profile::{Later, Parsed},
+    share,
     subnet::{Named, Subnet},
 };
 
@@ -53,8 +54,6 @@ pub struct Follower {
     asker: Asker,
     current: Arc<Current>,
     effective: Effective,
-    /// What the server says of itself; None until it has.
-    routes: Option<Routes>,
     files: BTreeMap<(Side, String), File>,
     /// Names that stand in files.
     within: BTreeMap<(Side, String), Vec<Named>>,
@@ -75,6 +74,7 @@ impl Drop for Task {
 
 /// What a profile has from its networks, its files and this computer alone: enough for the first rules.
 pub fn first(parsed: Arc<Parsed>) -> Effective {
+    let _ = share::now(&parsed.reach.share).told();
     let mut effective = Effective::new(parsed);
     look_at_networks(&mut effective);
     effective
@@ -82,7 +82,8 @@ pub fn first(parsed: Arc<Parsed>) -> Effective {
 
 fn look_at_networks(effective: &mut Effective) -> bool {
     let local = if effective.parsed().reach.local_networks { BTreeSet::new() } else { local::networks() };
-    effective.set(Side::Direct, Source::Local, local)
+    let shared = share::now(&effective.parsed().reach.share);
+    effective.set_forwarded(shared.indexes) | effective.set(Side::Direct, Source::Local, local)
 }
 
 impl Follower {
@@ -94,7 +95,6 @@ impl Follower {
             asker,
             current,
             effective,
-            routes: None,
             files: BTreeMap::new(),
             within: BTreeMap::new(),
             wild: vec![],
@@ -136,7 +136,7 @@ impl Follower {
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
                 _ = looks.tick() => self.look(),
-                _ = asks.tick(), if self.routes.is_none() || self.effective.parsed().reach.auto_nets => {
+                _ = asks.tick(), if self.effective.routes().is_none() || self.effective.parsed().reach.auto_nets => {
                     self.link.ask(&Request::Routes);
                     false
                 }
@@ -185,19 +185,20 @@ impl Follower {
     }
 
     fn on_routes(&mut self, routes: Routes) -> bool {
-        let first = self.routes.is_none();
-        self.routes = Some(routes);
+        let first = self.effective.routes().is_none();
+        let changed = self.effective.set_routes(routes);
         if first {
             // short names are tried with the server's domains, which are known from now on
             self.follow_names();
         }
-        self.take_routes()
+        self.take_routes() | changed
     }
 
     /// The server's networks that this computer is not in itself.
     fn take_routes(&mut self) -> bool {
         let wanted = self.effective.parsed().reach.auto_nets;
-        let networks = self.routes.iter().filter(|_| wanted).flat_map(|routes| &routes.networks);
+        let routes = self.effective.routes().filter(|_| wanted);
+        let networks = routes.iter().flat_map(|routes| &routes.networks);
         let local = local::networks();
         let subnets = networks.map(|net| Subnet::from(*net)).filter(|net| !local.contains(net)).collect();
         self.effective.set(Side::Through, Source::AutoNets, subnets)
@@ -259,7 +260,7 @@ impl Follower {
 
     /// Whether a name was given up that had addresses.
     fn follow_names(&mut self) -> bool {
-        let Some(routes) = &self.routes else { return false };
+        let Some(search) = self.effective.routes().map(|routes| routes.search.clone()) else { return false };
         let parsed = self.effective.parsed().clone();
         let own = entries(&parsed).filter_map(|(side, typed, later)| match later {
             Later::Name(named) if !named.is_wildcard() => {
@@ -283,7 +284,7 @@ impl Follower {
         }
         for (key, named) in wanted {
             if !self.names.contains_key(&key) {
-                let task = self.follow_name(key.clone(), named, routes.search.clone());
+                let task = self.follow_name(key.clone(), named, search.clone());
                 self.names.insert(key, task);
             }
         }
