@@ -2,7 +2,7 @@
 //! datagrams. Pure: values to bytes and back, no I/O, nothing of how they travel.
 //!
 //! ```text
-//! control    Request (engine to agent), Report (agent to engine): routes, names of the hosts file
+//! control    Request (engine to agent), Report (agent to engine): routes, names of the hosts file, names near the server
 //! datagrams  by flow: Question and Answer of name servers
 //! ```
 //! Numbers are big-endian. Both ends are of one build (the engine brings its agent along), so a message has no version of its
@@ -10,12 +10,14 @@
 
 #![warn(missing_docs)]
 
+mod hosts;
 mod names;
 mod report;
 mod request;
 mod routes;
 mod wire;
 
+pub use hosts::{FoundHost, Source};
 pub use names::{Answer, NoAnswer, Question, Transport};
 pub use report::Report;
 pub use request::Request;
