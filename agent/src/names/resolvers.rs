@@ -21,6 +21,10 @@ pub struct Resolvers {
 }
 
 impl Resolvers {
+    pub fn of_this_machine() -> Self {
+        Self::new("/etc/resolv.conf".into())
+    }
+
     pub fn new(file: PathBuf) -> Self {
         Self { file, ..Self::default() }
     }
