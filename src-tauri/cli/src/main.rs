@@ -2,6 +2,7 @@
 
 mod args;
 mod helper;
+mod hostwatch;
 mod run;
 mod say;
 
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         Task::Run(run) => run::run(run),
         Task::Helper { task } => helper::run(task),
         Task::RestoreNetwork(task) => helper::restore(task),
+        Task::Hostwatch(task) => hostwatch::run(task),
     }
 }
 

@@ -15,6 +15,11 @@ use crate::{
 
 /// Runs until told to end. Fails when the tunnel stops for good.
 pub fn run(run: Run) -> ExitCode {
+    until_told(tunnel(run))
+}
+
+/// Runs it, and tells of its failure.
+pub fn until_told(work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -22,7 +27,7 @@ pub fn run(run: Run) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(tunnel(run));
+    let result = runtime.block_on(work);
     // a thread that is still at something must not hold up the end
     runtime.shutdown_background();
     match result {
@@ -60,7 +65,7 @@ async fn tunnel(run: Run) -> Result<(), Failure> {
 const STILL_HELD: &str = "Traffic is still held. `ropeway restore-network` lets it through again.";
 
 /// To end: Ctrl-C, or a service manager's word.
-struct Requests {
+pub struct Requests {
     interrupt: Signal,
     terminate: Signal,
     /// The terminal is closed; None where somebody (`nohup`) wants us to outlive that.
@@ -68,7 +73,7 @@ struct Requests {
 }
 
 impl Requests {
-    fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let hang_up = (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?;
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -77,7 +82,8 @@ impl Requests {
         })
     }
 
-    async fn next(&mut self) {
+    /// The next one.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -9,6 +9,7 @@ use crate::{
     api::{Code, Command, Event, Failure, Interest, Profile, ProfileId, Reply},
     desk::Desk,
     helper::Helper,
+    hosts,
     hub::{Hub, Subscription},
     import,
     live::{Feed, Table},
@@ -40,7 +41,8 @@ struct Inner {
     helper: Arc<Helper>,
     caretaker: Caretaker,
     runtime: Runtime,
-    feed: JoinHandle<()>,
+    hosts: Arc<hosts::Table>,
+    feeds: [JoinHandle<()>; 2],
 }
 
 impl Engine {
@@ -54,11 +56,14 @@ impl Engine {
             Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
         })?;
         let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
+        let hosts = Arc::new(hosts::Table::default());
+        let names = hosts::Feed { table: hosts.clone(), hub: hub.clone(), watched: hub.watched() };
         let feed = Feed { table: table.clone(), hub: hub.clone(), watched: hub.watched() };
         let helper = Arc::new(Helper::new(setup.helper.clone()));
         let tools = Tools {
             helper: helper.clone(),
             table: table.clone(),
+            hosts: hosts.clone(),
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
             names: Names::default(),
@@ -73,7 +78,8 @@ impl Engine {
             table,
             helper,
             runtime,
-            feed: tokio::spawn(feed.run()),
+            hosts,
+            feeds: [tokio::spawn(feed.run()), tokio::spawn(names.run())],
         };
         inner.reload();
         drop(inside);
@@ -96,6 +102,9 @@ impl Engine {
         }
         if interest.connections {
             tell(Event::Connections { delta: self.inner.table.snapshot() });
+        }
+        if interest.hosts {
+            tell(Event::Hosts { delta: self.inner.hosts.snapshot() });
         }
         subscription
     }
@@ -163,7 +172,7 @@ impl Inner {
         self.desk.disconnect_all().await;
         let open = !self.desk.holds_anything();
         self.helper.end().await;
-        self.feed.abort();
+        self.feeds.iter().for_each(JoinHandle::abort);
         self.hub.close();
         self.runtime.remove();
         open

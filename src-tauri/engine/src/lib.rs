@@ -10,6 +10,7 @@ mod desk;
 mod engine;
 pub mod guard;
 mod helper;
+pub mod hosts;
 mod hub;
 pub mod import;
 mod link;

@@ -6,12 +6,14 @@ mod bindings;
 mod connections;
 mod failure;
 mod helper;
+mod hosts;
 mod profile;
 mod status;
 
 pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
 pub use failure::{Code, Failure};
 pub use helper::{GrantRow, GrantScope, HelperSetup, HelperState, Leftovers};
+pub use hosts::{HostRow, HostSource, HostState, HostsDelta};
 pub use profile::{
     BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Names, Note, NoteKind, Problem,
     Profile, ProfileId, Reach, WhileDown,
@@ -137,6 +139,10 @@ pub enum Event {
     Connections {
         delta: ConnectionsDelta,
     },
+    /// Only to subscriptions that asked for hosts; at most 2 a second.
+    Hosts {
+        delta: HostsDelta,
+    },
 }
 
 /// What a subscription wants besides profiles and states.
@@ -145,4 +151,6 @@ pub enum Event {
 #[serde(rename_all = "camelCase", default)]
 pub struct Interest {
     pub connections: bool,
+    /// Names that were found near servers.
+    pub hosts: bool,
 }

@@ -31,6 +31,7 @@ fn set_up() -> Setting {
     let tools = Tools {
         helper: Arc::new(Helper::new(runtime.path().join("no-helper"))),
         table: Arc::new(Table::default()),
+        hosts: Arc::default(),
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
         names: Names::default(),

@@ -10,6 +10,7 @@ mod program;
 mod pump;
 mod slot;
 mod stream;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod wakes;
@@ -21,8 +22,9 @@ use std::{
     time::Instant,
 };
 
+use ropeway_agent_api::Report;
 use ropeway_mux::{Config, Connection, Latency, Micros, Reason, Role, StreamId};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 pub use heart::Health;
 pub use program::Program;
@@ -42,6 +44,7 @@ struct Shared {
     state: Mutex<State>,
     wakes: Arc<Wakes>,
     health: watch::Sender<Health>,
+    reports: broadcast::Sender<Report>,
     start: Instant,
 }
 
@@ -61,6 +64,7 @@ impl Link {
                 state: Mutex::new(state),
                 wakes: Arc::default(),
                 health: watch::channel(Health::default()).0,
+                reports: broadcast::channel(talk::BEHIND).0,
                 start: Instant::now(),
             }),
         }

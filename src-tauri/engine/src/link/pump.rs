@@ -205,6 +205,7 @@ impl Shared {
         while let Some(event) = state.mux.receive(&mut bytes, now).map_err(End::Protocol)? {
             match event {
                 Event::Pong { round_trip } => pong = Some(round_trip),
+                Event::Control { kind, data } => self.tell(kind, data),
                 event => state.on_event(&event, now),
             }
         }
@@ -236,7 +237,7 @@ impl State {
             Event::Refused { id, reason } | Event::Reset { id, reason } => {
                 self.change(id, |slot| slot.cut(reason));
             }
-            // the agent opens nothing; datagrams and control messages have no user yet
+            // the agent opens nothing; datagrams have no user yet
             Event::Ready
             | Event::Pong { .. }
             | Event::Incoming { .. }

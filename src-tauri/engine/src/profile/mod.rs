@@ -20,8 +20,8 @@ use crate::{
 };
 
 pub use capture::Capture;
-pub use names::Names;
 pub(crate) use names::name;
+pub use names::{Hosts, Names};
 pub use server::Server;
 pub(crate) use store::disk;
 pub use store::{BUILT_IN, Store};

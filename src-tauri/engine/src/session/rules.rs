@@ -32,6 +32,8 @@ pub struct Wanted<'a> {
     pub direct: Option<&'a Cgroup>,
     /// Whose alone are.
     pub captured: Option<OwnedFd>,
+    /// Told whether they are in force, each time that they are loaded or lost.
+    pub in_force: watch::Sender<bool>,
 }
 
 /// Loads, and mends until it cannot: returns why. It is up when the agent has answered, too.
@@ -46,6 +48,7 @@ pub async fn keep(
         let lost = match put_up(context, &wanted, (!answered).then_some(&mut agent)).await {
             Ok(Loaded { overlaps, watch }) => {
                 (tries, answered) = (0, true);
+                wanted.in_force.send_replace(true);
                 let conflicts = conflicts(&overlaps, &context.parsed, &context.tools.names);
                 let _ = tell.send(Progress::Up(conflicts));
                 lost(context, watch, tell).await
@@ -54,6 +57,7 @@ pub async fn keep(
             Err(failure) => failure,
         };
         tries += 1;
+        wanted.in_force.send_replace(false);
         let _ = tell.send(Progress::RulesLost(lost));
         sleep(backoff::pause(tries, context.random())).await;
     }

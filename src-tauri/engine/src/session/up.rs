@@ -17,6 +17,7 @@ use tokio::{
     sync::{
         Notify,
         mpsc::{self, UnboundedReceiver, UnboundedSender},
+        watch,
     },
     task::spawn_blocking,
     time::timeout,
@@ -32,6 +33,7 @@ use crate::{
     agents::Agents,
     api::{Code, Conflict, Failure, ProfileId},
     helper::Helper,
+    hosts,
     link::{End, Health, Link},
     listen::{captured::Service, ports::Listeners, shortage::Shortages},
     live::Table,
@@ -76,6 +78,7 @@ pub struct Context {
 pub struct Tools {
     pub helper: Arc<Helper>,
     pub table: Arc<Table>,
+    pub hosts: Arc<hosts::Table>,
     pub agents: Arc<Agents>,
     pub ours: Arc<Ours>,
     /// Of the profiles whose sessions may be in the way of another's.
@@ -126,6 +129,7 @@ pub async fn attempt(
         }
         None => context.tools.helper.unload(context.session).await,
     }
+    context.tools.hosts.forget(&context.profile);
     parts.take_down().await;
     result
 }
@@ -354,7 +358,9 @@ async fn carry(
 ) -> Failure {
     let _ = tell.send(Progress::Reached(Stage::LoadingRules));
     let (short, shortages) = mpsc::unbounded_channel();
-    let wanted = Wanted { plan, direct: cgroup, captured };
+    let in_force = watch::Sender::new(false);
+    let rules = in_force.subscribe();
+    let wanted = Wanted { plan, direct: cgroup, captured, in_force };
     let service = Arc::new(Service {
         destinations: Kernel,
         profile: context.profile.clone(),
@@ -374,6 +380,7 @@ async fn carry(
         failure = rules::keep(context, wanted, link.health(), tell) => failure,
         failure = first_word(context, link) => failure,
         () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
+        () = hosts::keep(context, link, rules, tell) => Failure::new(Code::Internal, context.subject(), "the names ended"),
         () = report_shortages(shortages, tell) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = report_health(link, tell) => Failure::new(Code::Internal, context.subject(), "the heartbeat ended"),
     }

@@ -28,6 +28,7 @@ fn context(while_down: WhileDown) -> Context {
     let parsed = profile::parse(&profile).unwrap();
     let tools = Tools {
         helper: Arc::new(Helper::new(PathBuf::new())),
+        hosts: Arc::default(),
         table: Arc::new(Table::default()),
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
