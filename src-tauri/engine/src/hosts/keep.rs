@@ -23,7 +23,8 @@ use crate::{
 /// From one list to the next: each is a new hosts file, which every program's resolver reads again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// After a hosts file that could not be changed, where the next try would fail alike.
+/// After a hosts file that could not be changed, where the next try would fail alike; and while another profile, maybe of
+/// another program, has a name that is wanted here, too.
 const LONG_PAUSE: Duration = Duration::from_mins(1);
 
 /// Never returns. `rules` says whether the tunnel's rules are in force, and rings whenever they are loaded: the names of a
@@ -46,6 +47,7 @@ pub async fn keep(
         sent: None,
         is_old: false,
         next: Instant::now(),
+        retry: None,
         complained: false,
     };
     loop {
@@ -60,6 +62,7 @@ pub async fn keep(
             Ok(()) = rules.changed() => list.begin_anew(),
             Ok(()) = freed.changed() => list.try_again(),
             () = sleep_until(list.next), if due => list.send().await,
+            () = sleep_until(list.retry.unwrap_or(list.next)), if list.retry.is_some() => list.try_again(),
         }
     }
 }
@@ -74,6 +77,8 @@ struct List<'a> {
     /// The table may want another list.
     is_old: bool,
     next: Instant,
+    /// When names that another profile has are asked for again.
+    retry: Option<Instant>,
     /// That it cannot be had was told.
     complained: bool,
 }
@@ -98,6 +103,7 @@ impl List<'_> {
 
     /// Another profile's names are gone.
     fn try_again(&mut self) {
+        self.retry = None;
         if self.table.waits_for_others(&self.context.profile) {
             (self.sent, self.is_old) = (None, true);
         }
@@ -115,6 +121,8 @@ impl List<'_> {
                 tracing::info!(names = entries.len(), ?refused, "names are in the hosts file");
                 self.table.set(&self.context.profile, &entries, &refused);
                 (self.sent, self.complained) = (Some(entries), false);
+                let waits = self.table.waits_for_others(&self.context.profile);
+                self.retry = waits.then(|| Instant::now() + LONG_PAUSE);
             }
             Err(failure) => self.failed(failure),
         }
@@ -122,7 +130,6 @@ impl List<'_> {
 
     /// A helper that has gone takes the rules along, and the next one is asked when they are back.
     fn failed(&mut self, failure: Failure) {
-        tracing::warn!(detail = failure.detail, "no names in the hosts file");
         let state = match failure.code {
             Code::HelperGone => HostState::Waiting,
             Code::NotGranted => HostState::NotAllowed,
@@ -131,6 +138,7 @@ impl List<'_> {
         self.table.set_all(&self.context.profile, state);
         if state != HostState::Waiting && !self.complained {
             self.complained = true;
+            tracing::warn!(detail = failure.detail, "no names in the hosts file");
             let _ = self.tell.send(Progress::Note(failure));
         }
         (self.is_old, self.next) = (true, Instant::now() + LONG_PAUSE);
