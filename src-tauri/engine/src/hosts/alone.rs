@@ -6,6 +6,7 @@ use ropeway_agent_api::{Report, Request};
 use ropeway_mux::Latency;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::name;
 use crate::{
     Setup,
     agents::Agents,
@@ -94,7 +95,10 @@ async fn listen(link: &Link, request: &Request, tell: &mut impl FnMut(&str, IpAd
     link.ask(request);
     loop {
         match reports.recv().await {
-            Ok(Report::Hosts(found)) => found.iter().for_each(|host| tell(&host.name, host.address)),
+            Ok(Report::Hosts(found)) => {
+                let plain = found.iter().filter(|host| name::is_plain(&host.name));
+                plain.for_each(|host| tell(&host.name, host.address));
+            }
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }

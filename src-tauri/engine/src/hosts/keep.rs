@@ -86,7 +86,7 @@ struct List<'a> {
 impl List<'_> {
     fn note(&mut self, found: Vec<FoundHost>) {
         let (profile, now) = (&self.context.profile, live::now());
-        for host in found {
+        for host in found.into_iter().filter(|host| name::is_plain(&host.name)) {
             for name in name::here(&host.name, self.wanted) {
                 let (found, address, source) = (host.name.clone(), host.address, host.source);
                 self.is_old |= self.table.note(profile, Sighting { name, found, address, source }, now);

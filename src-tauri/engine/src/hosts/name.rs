@@ -4,6 +4,12 @@ use ropeway_helper_api::hosts::{is_suffix, limit};
 
 use crate::profile::Hosts;
 
+/// Whether it can be shown to people as it is. A server says what it likes, and a terminal obeys more than letters.
+pub fn is_plain(found: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=limit::NAME).contains(&found.len()) && found.bytes().all(plain) && !found.starts_with('.')
+}
+
 /// `db.corp.example` is `db`; with the suffix `work`, `db.work`; with the suffix `corp.example`, itself. Whoever asked for a name
 /// with a dot gets it as they wrote it, too.
 pub fn here(found: &str, wanted: &Hosts) -> Vec<String> {
@@ -53,6 +59,14 @@ mod tests {
             ("corp.example", "corp.example", "corp.corp.example"),
         ] {
             assert_eq!(here(found, &wanted(suffix, &[])), [name], "{found} {suffix}");
+        }
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_no_name() {
+        assert!(is_plain("db-1.corp_x.example"));
+        for text in ["", ".", "a b", "a\x1b[2J", "a,b", "a\nb", "ü", &"a".repeat(254)] {
+            assert!(!is_plain(text), "{text:?}");
         }
     }
 
