@@ -6,9 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use bytes::Bytes;
 use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
-use ropeway_agent_api::{NoAnswer, Question, Transport};
-
-use super::message;
+use ropeway_agent_api::{NoAnswer, Question, Transport, answers};
 
 /// The largest DNS message (RFC 1035, 4.2.2: its length has 16 bits).
 const LARGEST: usize = 65_535;
@@ -116,7 +114,7 @@ fn receive(socket: &UdpSocket, question: &[u8]) -> io::Result<Option<Bytes>> {
     let mut space = vec![0; LARGEST];
     loop {
         match socket.recv(&mut space) {
-            Ok(length) if message::answers(&space[..length], question) => {
+            Ok(length) if answers(&space[..length], question) => {
                 return Ok(Some(Bytes::copy_from_slice(&space[..length])));
             }
             Ok(_) => {}
@@ -133,7 +131,7 @@ impl Tcp {
         self.take_in()?;
         let Some((length, rest)) = self.received.split_first_chunk::<2>() else { return Ok(None) };
         let Some(answer) = rest.get(..u16::from_be_bytes(*length).into()) else { return Ok(None) };
-        if message::answers(answer, question) {
+        if answers(answer, question) {
             Ok(Some(Bytes::copy_from_slice(answer)))
         } else {
             Err(ErrorKind::InvalidData.into())

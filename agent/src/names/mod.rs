@@ -4,7 +4,6 @@
 //! from who was asked, with the question in it. A server that is silent costs its turn and then the next one is asked.
 
 mod asked;
-mod message;
 pub mod pool;
 pub mod resolvers;
 

@@ -5,18 +5,22 @@
 //! control    Request (engine to agent), Report (agent to engine): routes, names of the hosts file, names near the server
 //! datagrams  by flow: Question and Answer of name servers
 //! ```
+//! What both ends have to read alike is here, too: whether a DNS message answers a question, and `resolv.conf`.
 //! Numbers are big-endian. Both ends are of one build (the engine brings its agent along), so a message has no version of its
 //! own; a kind that an end does not know is passed over.
 
 #![warn(missing_docs)]
 
+mod answers;
 mod hosts;
 mod names;
 mod report;
 mod request;
+pub mod resolv_conf;
 mod routes;
 mod wire;
 
+pub use answers::answers;
 pub use hosts::{FoundHost, Source};
 pub use names::{Answer, NoAnswer, Question, Transport};
 pub use report::Report;

@@ -32,6 +32,11 @@ impl Lab {
         Ok(fs::write(file, format!("nameserver {server}\nsearch {domain}\n"))?)
     }
 
+    /// What the name server in the private network says from now on: names below `corp.test`.
+    pub fn set_private_names(&self, names: &[(&str, IpAddr)]) -> Result<()> {
+        dns::write_zone(&Folder::of(self.name()).private_zone(), names)
+    }
+
     /// Moves the server to another IPv4 address, which is returned; nobody is at the old one any more. Its name stays
     /// where it was until [`Lab::set_names`].
     pub fn move_server(&self) -> Result<IpAddr> {

@@ -238,6 +238,7 @@ impl Lab {
         fs::write(folder.state(), serde_json::to_vec_pretty(&self.state)?)?;
         files::write(&folder, self.name())?;
         system_bus::write(&folder.host(Place::Client))?;
+        self.set_private_names(&[])?;
         self.set_names(&[(SERVER_NAME, Place::Server.address(Family::V4))])
     }
 
@@ -256,7 +257,7 @@ impl Lab {
             serve.arg("__serve");
             match place {
                 Place::Hub => serve.arg("public").arg(folder.zone()),
-                _ => serve.arg(&self.state.word),
+                _ => serve.arg(&self.state.word).arg(folder.private_zone()),
             };
             self.start(serve, &folder, place, "web")?;
         }

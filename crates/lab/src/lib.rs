@@ -41,5 +41,5 @@ pub mod window;
 pub use files::HOSTS;
 pub use host::Host;
 pub use lab::{Info, Lab};
-pub use network::{Family, Place, SERVER_NAME, ports};
+pub use network::{DOMAIN, Family, Place, SERVER_NAME, ports};
 pub use processes::Process;

@@ -110,6 +110,9 @@ pub fn server_behind_jump() -> IpAddr {
 /// The server's name, in the lab's own zone. `test` is never anybody's (RFC 2606).
 pub const SERVER_NAME: &str = "server.ropeway.test";
 
+/// The private network's own domain.
+pub const DOMAIN: &str = "corp.test";
+
 /// The server's address after it has moved.
 pub fn server_elsewhere() -> IpAddr {
     internet(5).0.into()

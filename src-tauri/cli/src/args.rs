@@ -1,9 +1,11 @@
 //! The command line.
 
+use std::{ffi::OsString, path::PathBuf};
+
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ropeway_engine::{
-    api::{Names, Profile, WhileDown},
-    latency,
+    api::{self, Profile, WhileDown},
+    latency, subnet,
 };
 
 use crate::helper::args::{HelperTask, RestoreNetwork};
@@ -22,7 +24,19 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Task {
     /// Connect, and stay in the foreground until Ctrl-C
-    Run(Run),
+    Run(Box<Run>),
+    /// Tell which tunnel takes a host, an address or a URL, and why
+    Explain {
+        /// `db.example.org`, `10.0.0.5:22`, `https://wiki.example.org/`
+        #[arg(value_name = "HOST|IP|URL")]
+        what: String,
+    },
+    /// Show the tunnels that run
+    Status {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
     /// The part of Ropeway that changes network rules: set it up, see who may use it
     Helper {
         #[command(subcommand)]
@@ -45,6 +59,18 @@ pub struct Run {
     /// What does not go through; may be given more than once
     #[arg(short = 'x', long, value_name = "SUBNET")]
     pub exclude: Vec<String>,
+    /// A file of what does not go through, one network on each line; read again when it changes
+    #[arg(short = 'X', long, value_name = "FILE")]
+    pub exclude_from: Vec<PathBuf>,
+    /// A file of what goes through, one network on each line; read again when it changes
+    #[arg(short, long = "subnets", value_name = "FILE")]
+    pub subnets_from: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub names: Names,
+    #[command(flatten)]
+    pub service: Service,
     #[command(flatten)]
     pub whose: Whose,
     #[command(flatten)]
@@ -54,9 +80,54 @@ pub struct Run {
     /// While the tunnel is down, also after a crash, reject what would go through it, or everything
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "networks")]
     pub fail_closed: Option<FailClosed>,
-    /// What goes through: 10/8, 192.168.1.0/24:443, 0/0 for all of IPv4
-    #[arg(required = true, value_name = "SUBNET")]
+    /// What goes through: 10/8, 192.168.1.0/24:443, db.example.org, *.example.org, 0/0 for all of IPv4
+    #[arg(value_name = "SUBNET", required_unless_present_any = ["auto_nets", "subnets_from", "dns", "to_ns", "ns_hosts", "domain"])]
     pub subnets: Vec<String>,
+}
+
+/// What goes through beside the networks that are named.
+#[derive(Debug, clap::Args)]
+pub struct Reach {
+    /// Also the networks of the server's routing table
+    #[arg(short = 'N', long)]
+    pub auto_nets: bool,
+    /// Also networks that this computer is in itself, which stay out otherwise
+    #[arg(long)]
+    pub local_networks: bool,
+}
+
+/// How it runs where nobody looks.
+#[derive(Debug, clap::Args)]
+pub struct Service {
+    /// Go into the background as soon as it is connected
+    #[arg(short = 'D', long)]
+    pub daemon: bool,
+    /// Tell the system log what would be told here
+    #[arg(long)]
+    pub syslog: bool,
+    /// Write the number of the process there, and remove the file at the end
+    #[arg(long, value_name = "FILE")]
+    pub pidfile: Option<PathBuf>,
+    /// Taken and not needed: nothing of Python runs on the server
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<String>,
+}
+
+/// Who answers for names.
+#[derive(Debug, clap::Args)]
+pub struct Names {
+    /// Questions to name servers are answered on the server
+    #[arg(long)]
+    pub dns: bool,
+    /// Only questions about these domains and what is below them
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub domain: Vec<String>,
+    /// Whom to ask on the server, instead of its own name servers
+    #[arg(long, value_name = "IP[@PORT],...", value_delimiter = ',')]
+    pub to_ns: Vec<String>,
+    /// Only questions that programs send to these name servers
+    #[arg(long, value_name = "IP,...", value_delimiter = ',')]
+    pub ns_hosts: Vec<String>,
 }
 
 /// Whose traffic; your own programs' when nothing is said, everyone's for root.
@@ -96,7 +167,7 @@ pub struct Hosts {
     #[arg(short = 'H', long)]
     pub auto_hosts: bool,
     /// Look for these names, with or without --auto-hosts
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub seed_hosts: Vec<String>,
 }
 
@@ -110,7 +181,7 @@ pub struct Hostwatch {
     #[arg(short = 'e', long, value_name = "COMMAND")]
     pub ssh_cmd: Option<String>,
     /// Look for these names, too
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub seed_hosts: Vec<String>,
 }
 
@@ -148,6 +219,44 @@ fn buffer_size(text: &str) -> Result<u32, String> {
     })
 }
 
+impl Names {
+    /// As a profile has it.
+    fn into_profile(self) -> api::Names {
+        let Self { dns, domain, to_ns, ns_hosts } = self;
+        api::Names { dns, domains: domain, name_servers: to_ns, ns_hosts, ..api::Names::default() }
+    }
+}
+
+impl Reach {
+    /// As a profile has it.
+    fn into_profile(self) -> api::Reach {
+        let Self { auto_nets, local_networks } = self;
+        api::Reach { auto_nets, local_networks, ..api::Reach::default() }
+    }
+}
+
+/// As an entry of a list; a path on the command line may be relative, and one in a profile is not.
+fn entries(list: Vec<String>, files: &[PathBuf]) -> Vec<String> {
+    let files = files.iter().map(|file| {
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        format!("@{}", whole.display())
+    });
+    list.into_iter().chain(files).collect()
+}
+
+/// sshuttle's command line has no word for what is to be done: what begins like one of its own means `run`.
+pub fn with_task(mut words: Vec<OsString>) -> Vec<OsString> {
+    const TASKS: [&str; 6] = ["run", "explain", "status", "helper", "restore-network", "hostwatch"];
+    const ALONE: [&str; 4] = ["-h", "--help", "-V", "--version"];
+    let texts: Vec<&str> = words.iter().skip(1).filter_map(|word| word.to_str()).collect();
+    let like_sshuttle =
+        texts.first().is_some_and(|first| first.starts_with('-') || subnet::parse(first).is_ok());
+    if like_sshuttle && !texts.iter().any(|text| TASKS.contains(text) || ALONE.contains(text)) {
+        words.insert(1, "run".into());
+    }
+    words
+}
+
 impl Run {
     /// The same thing as a profile that is not saved.
     pub fn profile(self) -> Profile {
@@ -156,8 +265,10 @@ impl Run {
             name: if server.is_empty() { "This computer".to_owned() } else { server.clone() },
             server,
             ssh_command: self.ssh_cmd.unwrap_or_default(),
-            subnets: self.subnets,
-            excludes: self.exclude,
+            subnets: entries(self.subnets, &self.subnets_from),
+            excludes: entries(self.exclude, &self.exclude_from),
+            names: self.hosts.beside(self.names.into_profile()),
+            reach: self.reach.into_profile(),
             capture: self.whose.capture(),
             while_down: match self.fail_closed {
                 None => WhileDown::Open,
@@ -165,16 +276,15 @@ impl Run {
                 Some(FailClosed::Everything) => WhileDown::Everything,
             },
             latency: self.latency.text(),
-            names: self.hosts.names(),
             ..Profile::default()
         }
     }
 }
 
 impl Hosts {
-    /// As a profile has them.
-    fn names(self) -> Names {
-        Names { auto_hosts: self.auto_hosts, seed_hosts: self.seed_hosts, ..Names::default() }
+    /// As a profile has them, beside what else it wants of names.
+    fn beside(self, names: api::Names) -> api::Names {
+        api::Names { auto_hosts: self.auto_hosts, seed_hosts: self.seed_hosts, ..names }
     }
 }
 
@@ -187,7 +297,7 @@ impl Hostwatch {
             name: if server.is_empty() { "This computer".to_owned() } else { server.clone() },
             server,
             ssh_command: self.ssh_cmd.unwrap_or_default(),
-            names: hosts.names(),
+            names: hosts.beside(api::Names::default()),
             ..Profile::default()
         }
     }
@@ -238,6 +348,34 @@ mod tests {
                 (auto, seeds.iter().map(ToString::to_string).collect())
             );
         }
+    }
+
+    #[test]
+    fn sshuttles_command_line_is_taken_as_it_is() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let run = |line: &str| match Args::try_parse_from(with_task(words(line))).map(|args| args.task) {
+            Ok(Task::Run(run)) => run.profile(),
+            other => panic!("{line}: {other:?}"),
+        };
+        let profile = run("ropeway -vNr me@host:22 --dns --python python3 -x 10.1/16 -D 10/8 0/0");
+        assert_eq!((profile.server.as_str(), profile.subnets.len()), ("me@host:22", 2));
+        assert!(profile.reach.auto_nets && profile.names.dns);
+        assert_eq!(run("ropeway 0/0 -rhost").server, "host");
+        assert_eq!(run("ropeway -v run -r host 0/0").server, "host");
+        assert_eq!(run("ropeway -Nrhost").subnets.len(), 0, "the server's networks are enough");
+        for line in ["ropeway --version", "ropeway statsu", "ropeway -r host"] {
+            assert!(Args::try_parse_from(with_task(words(line))).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn files_and_lists_become_entries() {
+        let profile =
+            profile(&["-s", "/etc/nets", "-X", "x", "--to-ns", "10.0.0.1,10.0.0.2@54", "--domain=a,b"])
+                .unwrap();
+        assert_eq!(profile.subnets, ["10/8", "@/etc/nets"]);
+        assert!(profile.excludes[0].starts_with("@/") && profile.excludes[0].ends_with("/x"));
+        assert_eq!((profile.names.name_servers.len(), profile.names.domains.len()), (2, 2));
     }
 
     #[test]

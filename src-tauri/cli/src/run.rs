@@ -11,11 +11,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     args::Run,
     say::{internal, print, tell},
+    service::Running,
 };
 
 /// Runs until told to end. Fails when the tunnel stops for good.
-pub fn run(run: Run) -> ExitCode {
-    until_told(tunnel(run))
+pub fn run(run: Run, service: Running) -> ExitCode {
+    until_told(tunnel(run, service))
 }
 
 /// Runs it, and tells of its failure.
@@ -39,14 +40,14 @@ pub fn until_told(work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     }
 }
 
-async fn tunnel(run: Run) -> Result<(), Failure> {
+async fn tunnel(run: Run, mut service: Running) -> Result<(), Failure> {
     let setup = Setup::of_user().map_err(internal)?;
     let fail_closed = run.fail_closed.is_some();
     let mut requests = Requests::new().map_err(internal)?;
     let engine = Engine::start(setup)?;
     let mut events = engine.subscribe(Interest::default());
     let result = tokio::select! {
-        result = follow(&engine, run, &mut events) => result,
+        result = follow(&engine, run, &mut service, &mut events) => result,
         () = requests.next() => Ok(()),
     };
     // whoever asks a second time does not want to wait: helper and guards clear up after an engine that is gone, but for
@@ -107,15 +108,25 @@ fn ignores_hang_up() -> bool {
 }
 
 /// Prints each state; ends only with a failure that will not pass by itself.
-async fn follow(engine: &Engine, run: Run, events: &mut Subscription) -> Result<(), Failure> {
+async fn follow(
+    engine: &Engine,
+    run: Run,
+    service: &mut Running,
+    events: &mut Subscription,
+) -> Result<(), Failure> {
     let reply = engine.command(Command::Run { profile: run.profile() }).await?;
     let Reply::Running { profile: ours } = reply else { return Err(internal("no tunnel")) };
-    let mut last = Line::default();
+    let (mut last, mut told) = (Line::default(), false);
     while let Some(event) = events.next().await {
         if let Event::Status { status } = event
             && status.profile == ours
         {
+            let up = status.phase == Phase::Connected;
             step(status, &mut last)?;
+            if up && !told {
+                told = true;
+                service.connected().map_err(internal)?;
+            }
         }
     }
     Ok(())

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use ropeway_engine::api::{Code, Failure};
 
+use crate::syslog;
+
 /// What went wrong: code and title, then the cause and the raw words.
 pub fn tell(failure: &Failure) {
     let code = serde_json::to_value(failure.code).unwrap_or_default();
@@ -15,7 +17,11 @@ pub fn tell(failure: &Failure) {
 
 /// A reader who has gone ends nothing, as `println!` would.
 pub fn print(mut to: impl Write, line: &str) {
-    let _ = writeln!(to, "{line}");
+    if syslog::is_on() {
+        line.lines().for_each(syslog::say);
+    } else {
+        let _ = writeln!(to, "{line}");
+    }
 }
 
 pub fn internal(error: impl std::fmt::Display) -> Failure {

@@ -12,11 +12,12 @@ use nix::unistd::getuid;
 use ropeway_helper_api::SessionId;
 
 use crate::{
-    api::{BrokenProfile, Code, Event, Failure, Phase, Profile, ProfileId},
+    api::{BrokenProfile, Code, Event, Failure, Phase, Profile, ProfileId, Status},
     hub::Hub,
     profile,
     session::{
         closed::Closed,
+        reach::local_networks,
         tunnel::Tunnel,
         up::{Context, Tools},
     },
@@ -121,6 +122,13 @@ impl Desk {
         state.tell_all(|event| self.hub.send(&event));
     }
 
+    /// The list and every state.
+    pub fn all(&self) -> (Vec<Profile>, Vec<Status>) {
+        let state = self.state();
+        let statuses = state.tunnels.values().map(|tunnel| tunnel.status(Status::clone)).collect();
+        (state.profiles.clone(), statuses)
+    }
+
     /// The list and every state; nothing newer is told to anybody meanwhile.
     pub fn tell_all(&self, tell: impl Fn(Event)) {
         self.state().tell_all(tell);
@@ -138,7 +146,7 @@ impl Desk {
         Arc::new(Context {
             profile: profile.id.clone(),
             name: profile.name.clone(),
-            closed: Closed::of(&profile.id, &parsed, parsed.capture.of(getuid())),
+            closed: Closed::of(&profile.id, &parsed, parsed.capture.of(getuid()), &local_networks()),
             parsed: Arc::new(parsed),
             invalid: problems.map(|problems| profile::invalid(profile, &problems)),
             session,

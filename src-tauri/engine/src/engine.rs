@@ -7,7 +7,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::{
     agents::Agents,
     api::{Code, Command, Event, Failure, Interest, Profile, ProfileId, Reply},
+    control::Control,
     desk::Desk,
+    explain::explain,
     helper::Helper,
     hosts,
     hub::{Hub, Subscription},
@@ -16,7 +18,7 @@ use crate::{
     memory::Memory,
     profile::{self, Store},
     runtime::Runtime,
-    session::{conflicts::Names, up::Tools},
+    session::{conflicts::Names, up::Tools, ups::Ups},
     setup::Setup,
     setup_helper::Caretaker,
     sys::descriptors,
@@ -39,6 +41,7 @@ struct Inner {
     hub: Arc<Hub>,
     table: Arc<Table>,
     helper: Arc<Helper>,
+    ups: Arc<Ups>,
     caretaker: Caretaker,
     runtime: Runtime,
     hosts: Arc<hosts::Table>,
@@ -60,6 +63,7 @@ impl Engine {
         let names = hosts::Feed { table: hosts.clone(), hub: hub.clone(), watched: hub.watched() };
         let feed = Feed { table: table.clone(), hub: hub.clone(), watched: hub.watched() };
         let helper = Arc::new(Helper::new(setup.helper.clone()));
+        let ups: Arc<Ups> = Arc::default();
         let tools = Tools {
             helper: helper.clone(),
             table: table.clone(),
@@ -67,6 +71,8 @@ impl Engine {
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
             names: Names::default(),
+            answering: Arc::default(),
+            ups: ups.clone(),
             memory: Arc::new(Memory::new(&setup.state)),
             runtime: runtime.folder().to_owned(),
         };
@@ -77,13 +83,16 @@ impl Engine {
             hub,
             table,
             helper,
+            ups,
             runtime,
             hosts,
             feeds: [tokio::spawn(feed.run()), tokio::spawn(names.run())],
         };
         inner.reload();
+        let inner = Arc::new(inner);
+        inner.listen();
         drop(inside);
-        Ok(Self { inner: Arc::new(inner), thread: Arc::new(thread) })
+        Ok(Self { inner, thread: Arc::new(thread) })
     }
 
     /// Does what a face asks.
@@ -128,6 +137,23 @@ fn tell_limit(files: Option<u64>) {
 }
 
 impl Inner {
+    /// Other processes of this user may ask as well. Where they cannot, everything else works.
+    fn listen(self: &Arc<Self>) {
+        match Control::make(self.runtime.folder()) {
+            Ok(control) => {
+                let weak = Arc::downgrade(self);
+                drop(tokio::spawn(control.run(move |command| {
+                    let inner = weak.upgrade();
+                    async move {
+                        let gone = || Failure::new(Code::Internal, "Ropeway", "it is closing");
+                        inner.ok_or_else(gone)?.command(command).await
+                    }
+                })));
+            }
+            Err(error) => tracing::warn!(%error, "no control socket"),
+        }
+    }
+
     async fn command(self: Arc<Self>, command: Command) -> Result<Reply, Failure> {
         match command {
             Command::Connect { profile } => self.desk.connect(&profile)?,
@@ -146,6 +172,14 @@ impl Inner {
             }
             Command::Import { text } => return self.with_files(move |inner| inner.import(&text)).await,
             Command::CloseConnection { connection } => drop(self.table.close(connection)),
+            Command::Explain { what } => {
+                let explained = explain(&what, self.ups.all()).await?;
+                return Ok(Reply::Explained { explained });
+            }
+            Command::Status => {
+                let (profiles, statuses) = self.desk.all();
+                return Ok(Reply::Statuses { profiles, statuses });
+            }
             Command::Helper => return Ok(Reply::Helper { helper: self.caretaker.look().await }),
             Command::SetUpHelper { grant } => self.caretaker.set_up(grant).await?,
             Command::RevokeGrant { uid } => self.caretaker.revoke(uid).await?,

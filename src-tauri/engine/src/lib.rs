@@ -6,8 +6,10 @@
 
 mod agents;
 pub mod api;
+pub mod control;
 mod desk;
 mod engine;
+mod explain;
 pub mod guard;
 mod helper;
 pub mod hosts;
@@ -17,6 +19,7 @@ mod link;
 mod listen;
 mod live;
 mod memory;
+mod names;
 mod ours;
 pub mod profile;
 mod routes;

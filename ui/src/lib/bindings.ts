@@ -17,12 +17,12 @@ problems: Array<Problem>, expansions: Array<Expansion>, };
 /**
  * Stable names of failures. Adding one here makes a test fail until `words` has its words.
  */
-export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SERVER-NAME" | "E-SERVER-UNREACHABLE" | "E-SSH" | "E-SSH-MISSING" | "E-SSH-ENDED" | "E-NOEXEC" | "E-AGENT-ENDED" | "E-AGENT" | "E-PROTOCOL" | "E-SAME-MACHINE" | "E-HELPER-BUSY" | "E-HELPER-OLD" | "E-HELPER-MISSING" | "E-NOT-GRANTED" | "E-DENIED" | "E-HELPER-SETUP" | "E-FW-GONE" | "E-HOSTS" | "E-UNSUPPORTED" | "E-HELPER-GONE" | "E-FIREWALL" | "E-CANNOT-HOLD" | "E-RESOURCES" | "E-TOO-MANY-OPEN" | "E-PROFILE-MISSING" | "E-PROFILE-INVALID" | "E-PROFILE-FILE" | "E-PROFILE-SAVE" | "E-IMPORT" | "E-INTERNAL";
+export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SERVER-NAME" | "E-SERVER-UNREACHABLE" | "E-SSH" | "E-SSH-MISSING" | "E-SSH-ENDED" | "E-NOEXEC" | "E-AGENT-ENDED" | "E-AGENT" | "E-PROTOCOL" | "E-SAME-MACHINE" | "E-HELPER-BUSY" | "E-HELPER-OLD" | "E-HELPER-MISSING" | "E-NOT-GRANTED" | "E-DENIED" | "E-HELPER-SETUP" | "E-FW-GONE" | "E-HOSTS" | "E-DNS-TAKEN" | "E-UNSUPPORTED" | "E-HELPER-GONE" | "E-FIREWALL" | "E-CANNOT-HOLD" | "E-RESOURCES" | "E-TOO-MANY-OPEN" | "E-PROFILE-MISSING" | "E-PROFILE-INVALID" | "E-PROFILE-FILE" | "E-PROFILE-SAVE" | "E-IMPORT" | "E-INTERNAL";
 
 /**
  * What a face asks. Each is answered by one [`Reply`] or a [`Failure`].
  */
-export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, } | { "type": "helper" } | { "type": "setUpHelper", grant: GrantScope, } | { "type": "revokeGrant", uid: number, } | { "type": "removeHelper" } | { "type": "restoreNetwork", everybody: boolean, };
+export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, } | { "type": "explain", what: string, } | { "type": "status" } | { "type": "helper" } | { "type": "setUpHelper", grant: GrantScope, } | { "type": "revokeGrant", uid: number, } | { "type": "removeHelper" } | { "type": "restoreNetwork", everybody: boolean, };
 
 /**
  * A network of this profile that goes elsewhere.
@@ -117,6 +117,60 @@ means: string,
  * "16 777 216 addresses", "everything".
  */
 note: string, };
+
+/**
+ * What becomes of a connection, and why.
+ */
+export type Explained = { 
+/**
+ * As it was asked.
+ */
+asked: string, host: string, 
+/**
+ * The one that was named, or the usual one.
+ */
+port: number, 
+/**
+ * Why this computer knows no address for the name; empty when it does.
+ */
+error: string, 
+/**
+ * What the servers of tunnels that are up say of the name.
+ */
+onServers: Array<ServerView>, 
+/**
+ * One for each address that this computer knows.
+ */
+addresses: Array<ExplainedAddress>, 
+/**
+ * The tunnels that are up.
+ */
+tunnels: Array<string>, };
+
+/**
+ * What becomes of a connection to one address.
+ */
+export type ExplainedAddress = { address: string, 
+/**
+ * The profile whose tunnel takes it; none when it goes its usual way.
+ */
+profile: string | null, 
+/**
+ * The rule that decided, as typed; empty when none knows the address.
+ */
+rule: string, 
+/**
+ * In words.
+ */
+why: string, 
+/**
+ * Whether the server can connect there, tried just now; none where no tunnel takes it.
+ */
+server: string | null, 
+/**
+ * The interface by which it would leave without a tunnel.
+ */
+otherwise: string, };
 
 /**
  * What went wrong, for people: the words come from [`crate::words`], by code, so that every face says the same.
@@ -396,7 +450,16 @@ share: Array<string>, };
 /**
  * The answer to a [`Command`].
  */
-export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, } | { "type": "helper", helper: HelperState, } | { "type": "restored", count: number, };
+export type Reply = { "type": "done" } | { "type": "running", profile: ProfileId, } | { "type": "saved", profile: ProfileId, } | { "type": "checked", checked: Checked, } | { "type": "preview", preview: ImportPreview, } | { "type": "imported", profiles: Array<ProfileId>, } | { "type": "helper", helper: HelperState, } | { "type": "explained", explained: Explained, } | { "type": "statuses", profiles: Array<Profile>, statuses: Array<Status>, } | { "type": "restored", count: number, };
+
+/**
+ * What a server says of a name.
+ */
+export type ServerView = { profile: string, 
+/**
+ * Empty when it knows none.
+ */
+addresses: Array<string>, };
 
 /**
  * The state of one profile, as every face renders it.

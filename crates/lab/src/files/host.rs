@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::{
     accounts::{Account, LAB_ID},
     harness,
-    network::{Family, Place},
+    network::{DOMAIN, Family, Place},
 };
 
 /// What `/etc/hosts` says on each host of a lab.
@@ -86,10 +86,13 @@ fn write_accounts(folder: &Path) -> Result<()> {
     Ok(fs::set_permissions(etc.join("shadow"), fs::Permissions::from_mode(0o600))?)
 }
 
-/// The client asks the lab's name server; to the others nobody has a name. No host has a cache daemon.
+/// The client asks the lab's name server, the server the one in the private network; to the others nobody has a name. No host has a cache daemon.
 fn write_names(folder: &Path, place: Place) -> Result<()> {
     let (sources, servers) = match place {
         Place::Client => ("files dns", format!("nameserver {}\n", Place::Hub.address(Family::V4))),
+        Place::Server => {
+            ("files dns", format!("nameserver {}\nsearch {DOMAIN}\n", Place::Private.address(Family::V4)))
+        }
         _ => ("files", String::new()),
     };
     let databases = format!("passwd: files\ngroup: files\nshadow: files\nhosts: {sources}\n");

@@ -54,6 +54,11 @@ impl Folder {
         self.0.join("zone")
     }
 
+    /// What the name server in the private network knows.
+    pub fn private_zone(&self) -> PathBuf {
+        self.0.join("private-zone")
+    }
+
     /// What a host's service said.
     pub fn log(&self, place: Place, service: &str) -> PathBuf {
         self.host(place).join(format!("{service}.log"))

@@ -1,9 +1,11 @@
-//! A name server. What it knows is a file like `/etc/hosts`, read anew for each question: a name can move while
-//! somebody has it open. Answers say that they are not to be kept.
+//! A name server, over UDP and TCP. What it knows is a file like `/etc/hosts`, read anew for each question: a name can move
+//! while somebody has it open. Answers say that they are not to be kept. What does not fit into a datagram is cut off,
+//! and `broken.…` is a name for which it fails.
 
 use std::{
-    fs, io,
-    net::{IpAddr, Ipv6Addr, UdpSocket},
+    fs,
+    io::{self, Read, Write},
+    net::{IpAddr, Ipv6Addr, TcpStream, UdpSocket},
     path::{Path, PathBuf},
     thread,
 };
@@ -24,20 +26,61 @@ pub fn write_zone(file: &Path, names: &[(&str, IpAddr)]) -> Result<()> {
     Ok(fs::rename(new, file)?)
 }
 
-/// Answers questions over UDP from the file, for ever.
+/// Bytes of an answer over UDP when the asker says nothing of more (RFC 1035, 2.3.4).
+const DATAGRAM: u16 = 512;
+
+/// Answers questions over UDP and TCP from the file, for ever.
 pub fn spawn(zone: &Path) -> io::Result<()> {
+    let listener = super::listen(ports::DNS)?;
+    let file = PathBuf::from(zone);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let file = file.clone();
+            thread::spawn(move || over_tcp(&stream, &file));
+        }
+    });
     let (socket, zone) = (UdpSocket::bind((Ipv6Addr::UNSPECIFIED, ports::DNS))?, PathBuf::from(zone));
     thread::spawn(move || {
         let mut question = [0; QUESTION];
         loop {
             let Ok((length, from)) = socket.recv_from(&mut question) else { continue };
             let zone = fs::read_to_string(&zone).unwrap_or_default();
-            if let Ok(answer) = answer(&question[..length], &zone) {
-                let _ = socket.send_to(&answer, from);
+            let Ok(mut answer) = answer(&question[..length], &zone) else { continue };
+            if answer.len() > room(&question[..length]) {
+                answer = cut_off(&question[..length]).unwrap_or_default();
             }
+            let _ = socket.send_to(&answer, from);
         }
     });
     Ok(())
+}
+
+fn over_tcp(mut stream: &TcpStream, zone: &Path) -> io::Result<()> {
+    loop {
+        let mut length = [0; 2];
+        stream.read_exact(&mut length)?;
+        let mut question = vec![0; u16::from_be_bytes(length).into()];
+        stream.read_exact(&mut question)?;
+        let zone = fs::read_to_string(zone).unwrap_or_default();
+        let answer = answer(&question, &zone).map_err(|_| io::ErrorKind::InvalidData)?;
+        let length = u16::try_from(answer.len()).map_err(|_| io::ErrorKind::InvalidData)?;
+        stream.write_all(&[&length.to_be_bytes()[..], &answer].concat())?;
+    }
+}
+
+/// What the asker takes (RFC 6891).
+fn room(question: &[u8]) -> usize {
+    let packet = Packet::parse(question).ok();
+    let size = packet.as_ref().and_then(|packet| packet.opt()).map_or(DATAGRAM, |opt| opt.udp_packet_size);
+    size.max(DATAGRAM).into()
+}
+
+fn cut_off(question: &[u8]) -> Result<Vec<u8>, simple_dns::SimpleDnsError> {
+    let question = Packet::parse(question)?;
+    let mut reply = Packet::new_reply(question.id());
+    reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER | PacketFlag::TRUNCATION);
+    reply.questions = question.questions;
+    reply.build_bytes_vec()
 }
 
 fn answer(question: &[u8], zone: &str) -> Result<Vec<u8>, simple_dns::SimpleDnsError> {
@@ -61,7 +104,12 @@ fn answer(question: &[u8], zone: &str) -> Result<Vec<u8>, simple_dns::SimpleDnsE
             }
         }
     }
-    *reply.rcode_mut() = if known { RCODE::NoError } else { RCODE::NameError };
+    let broken = question.questions.iter().any(|asked| asked.qname.to_string().starts_with("broken."));
+    *reply.rcode_mut() = match known {
+        _ if broken => RCODE::ServerFailure,
+        true => RCODE::NoError,
+        false => RCODE::NameError,
+    };
     reply.questions = question.questions;
     reply.build_bytes_vec()
 }

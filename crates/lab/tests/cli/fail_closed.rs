@@ -77,7 +77,7 @@ fn what_a_crash_left_closed_can_be_opened_by_hand() {
 
 /// Everything is held, the server is not where its name says, and the client has forgotten its neighbours.
 fn loses_the_server(lab: &Lab, more: &[&str]) -> (Ropeway, IpAddr) {
-    let args = [&["0/0", "::/0", "--fail-closed=everything"], more].concat();
+    let args = [&["0/0", "::/0", "--local-networks", "--fail-closed=everything"], more].concat();
     let tunnel = Ropeway::connect(lab, Some("server-by-name"), &args).expect("it connects");
     assert_eq!(
         seen_as(&lab.client(), &lab.public_web_url(Family::V4, "/whoami")),

@@ -12,7 +12,7 @@ use ropeway_lab::{
 use crate::{AGAIN, SOON, assert_works, death::kill_master, first_byte, seen_as, tunnel_for};
 
 /// All that the person's programs open.
-const ALL: &[&str] = &["0/0", "::/0"];
+const ALL: &[&str] = &["0/0", "::/0", "--local-networks"];
 
 #[test]
 fn ssh_through_a_jump_host_does_not_capture_itself() {
@@ -63,7 +63,8 @@ fn without_a_server_this_computer_is_the_far_end() {
 fn where_no_cgroup_can_be_had_ours_is_recognised_by_its_processes() {
     let Some(lab) = lab_or_skip("no-cgroup") else { return };
     // the agent's own connections are captured by the rule for everything, and must get out all the same
-    let tunnel = Ropeway::start_without_cgroups(&lab, None, &["0/0", "::/0", "-v"]).expect("it starts");
+    let tunnel = Ropeway::start_without_cgroups(&lab, None, &["0/0", "::/0", "--local-networks", "-v"])
+        .expect("it starts");
     tunnel.wait_for_line("recognised by its processes", SOON).expect("it has noticed");
     tunnel.wait_for_line("Connected", SOON).expect("it connects");
     for family in Family::BOTH {

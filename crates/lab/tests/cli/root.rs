@@ -14,7 +14,7 @@ use crate::{
 #[test]
 fn as_root_without_a_system_bus_everybody_is_captured() {
     let Some(lab) = lab_or_skip("sudo") else { return };
-    let mut ropeway = as_root(&lab, &["0/0", "::/0"]);
+    let mut ropeway = as_root(&lab, &["0/0", "::/0", "--local-networks"]);
     for family in Family::BOTH {
         let url = lab.public_web_url(family, "/whoami");
         for host in [lab.client(), lab.client().as_root()] {

@@ -88,7 +88,7 @@ fn a_stopped_reader_stalls_nobody_else() {
 #[test]
 fn a_connection_to_the_listener_itself_is_reset() {
     let Some(lab) = lab_or_skip("listener") else { return };
-    let _tunnel = tunnel_for(&lab, &["0/0", "::/0"]);
+    let _tunnel = tunnel_for(&lab, &["0/0", "::/0", "--local-networks"]);
     let listeners = listeners_of_ours(&lab);
     assert!(
         listeners.iter().any(SocketAddr::is_ipv4) && listeners.iter().any(SocketAddr::is_ipv6),

@@ -76,7 +76,7 @@ fn of_500_connections_at_one_instant_none_is_lost_and_none_waits() {
 #[test]
 fn everything_goes_through_except_what_is_excluded() {
     let Some(lab) = lab_or_skip("all") else { return };
-    let tunnel = tunnel_for(&lab, &["0/0", "::/0"]);
+    let tunnel = tunnel_for(&lab, &["0/0", "::/0", "--local-networks"]);
     for family in Family::BOTH {
         assert_works(&lab, family);
         let url = lab.public_web_url(family, "/whoami");

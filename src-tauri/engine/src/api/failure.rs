@@ -76,6 +76,9 @@ pub enum Code {
     /// The system's hosts file could not be changed.
     #[serde(rename = "E-HOSTS")]
     Hosts,
+    /// Another tunnel answers for the same names.
+    #[serde(rename = "E-DNS-TAKEN")]
+    DnsTaken,
     /// This system, or this helper, cannot do that.
     #[serde(rename = "E-UNSUPPORTED")]
     Unsupported,
@@ -134,6 +137,7 @@ impl Code {
         Self::HelperSetup,
         Self::FirewallGone,
         Self::Hosts,
+        Self::DnsTaken,
         Self::Unsupported,
         Self::HelperGone,
         Self::Firewall,

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod bindings;
 mod connections;
+mod explain;
 mod failure;
 mod helper;
 mod hosts;
@@ -11,6 +12,7 @@ mod profile;
 mod status;
 
 pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
+pub use explain::{Explained, ExplainedAddress, ServerView};
 pub use failure::{Code, Failure};
 pub use helper::{GrantRow, GrantScope, HelperSetup, HelperState, Leftovers};
 pub use hosts::{HostRow, HostSource, HostState, HostsDelta};
@@ -67,6 +69,12 @@ pub enum Command {
     CloseConnection {
         connection: u64,
     },
+    /// What becomes of a connection to a host, an address or a URL, and why.
+    Explain {
+        what: String,
+    },
+    /// All profiles and their states, once.
+    Status,
     /// The privileged helper: whether it is there, who may use it.
     Helper,
     /// Installs the helper when it is missing or old, and asks an administrator to allow this user to use it. Answered
@@ -109,6 +117,13 @@ pub enum Reply {
     },
     Helper {
         helper: HelperState,
+    },
+    Explained {
+        explained: Explained,
+    },
+    Statuses {
+        profiles: Vec<Profile>,
+        statuses: Vec<Status>,
     },
     /// How many were opened.
     Restored {

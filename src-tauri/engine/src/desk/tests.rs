@@ -35,6 +35,8 @@ fn set_up() -> Setting {
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
         names: Names::default(),
+        answering: Arc::default(),
+        ups: Arc::default(),
         memory: Arc::new(Memory::new(runtime.path())),
         runtime: runtime.path().to_owned(),
     };

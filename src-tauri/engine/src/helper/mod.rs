@@ -13,9 +13,9 @@ mod restore;
 use std::{
     collections::BTreeMap,
     io,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
     path::PathBuf,
@@ -25,7 +25,7 @@ use std::{
 
 use ropeway_helper_api::{Block, Hosts, Notice, Overlap, Plan, RefusedHost, Reply, Request, SessionId};
 use tokio::{
-    net::{TcpSocket, TcpStream},
+    net::{TcpSocket, TcpStream, UdpSocket},
     sync::{broadcast, watch},
     time::timeout,
 };
@@ -229,12 +229,27 @@ impl Helper {
     /// A connection that no rule captures.
     pub async fn connect_directly(&self, target: SocketAddr) -> io::Result<TcpStream> {
         let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        let copy = socket.as_fd().try_clone_to_owned()?;
+        self.mark(socket.as_fd()).await?;
+        timeout(CONNECT, socket.connect(target)).await?
+    }
+
+    /// A socket for datagrams to that address alone, which no rule captures.
+    pub async fn datagrams_directly(&self, target: SocketAddr) -> io::Result<UdpSocket> {
+        let any: IpAddr =
+            if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
+        self.mark(socket.as_fd()).await?;
+        socket.connect(target).await?;
+        Ok(socket)
+    }
+
+    /// A socket that is not connected yet.
+    async fn mark(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        let copy = socket.try_clone_to_owned()?;
         let line = self.current().as_ref().map(|current| current.line.clone());
         let line = line.ok_or(io::ErrorKind::NotConnected)?;
-        failures::heard(line.ask(Request::MarkSocket, vec![copy]).await)
-            .map_err(|failure| io::Error::other(failure.detail))?;
-        timeout(CONNECT, socket.connect(target)).await?
+        let marked = failures::heard(line.ask(Request::MarkSocket, vec![copy]).await);
+        marked.map(drop).map_err(|failure| io::Error::other(failure.detail))
     }
 
     /// Whether it was done. A helper that does not do it is hung up on, which undoes everything.

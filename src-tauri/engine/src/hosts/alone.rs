@@ -1,6 +1,6 @@
 //! The agent's search for names without a tunnel: no rule, no helper, no line in a file. For `ropeway hostwatch`.
 
-use std::{net::IpAddr, path::Path};
+use std::{future::pending, net::IpAddr, path::Path};
 
 use ropeway_agent_api::{Report, Request};
 use ropeway_mux::Latency;
@@ -100,7 +100,8 @@ async fn listen(link: &Link, request: &Request, tell: &mut impl FnMut(&str, IpAd
                 plain.for_each(|host| tell(&host.name, host.address));
             }
             Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return,
+            // why the link has ended is told where it runs
+            Err(RecvError::Closed) => return pending().await,
         }
     }
 }

@@ -98,7 +98,7 @@ impl List<'_> {
     /// The rules came or went.
     fn begin_anew(&mut self) {
         self.table.set_all(&self.context.profile, HostState::Waiting);
-        (self.sent, self.is_old, self.next) = (None, true, Instant::now());
+        (self.sent, self.is_old, self.next) = (None, true, self.next.min(Instant::now() + PAUSE));
     }
 
     /// Another profile's names are gone.

@@ -13,10 +13,26 @@ pub enum Fate {
     /// Bytes that may be under way.
     BufferSize,
     NoLatencyControl,
+    AutoNets,
+    AutoHosts,
+    Dns,
+    /// A list with commas.
+    NsHosts,
+    ToNs,
+    SeedHosts,
+    /// A file of networks, on that side.
+    From(Side),
     /// Not in Ropeway yet; the words say what is missing, "Looking for …".
     NotYet(&'static str),
     /// Has no place in a profile; the words say why.
     Needless(&'static str),
+}
+
+/// Which of a profile's two lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Through,
+    Direct,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +62,10 @@ pub enum Argument {
     Subnet(Word),
 }
 
-use Fate::{BufferSize, Capture, Exclude, Needless, NoLatencyControl, NotYet, Remote, SshCommand};
+use Fate::{
+    AutoHosts, AutoNets, BufferSize, Capture, Dns, Exclude, From, Needless, NoLatencyControl, NotYet,
+    NsHosts, Remote, SeedHosts, SshCommand, ToNs,
+};
 
 const AS_SERVICE: &str = "Ropeway stays in the background by itself.";
 const FOR_TESTS: &str = "It is only for sshuttle's own use.";
@@ -57,16 +76,16 @@ const OPTIONS: &[Opt] = &[
     value('x', "exclude", Exclude),
     value('e', "ssh-cmd", SshCommand),
     value('l', "listen", NotYet("Listening for other computers")),
-    flag('H', "auto-hosts", NotYet("Looking for host names on the server")),
-    flag('N', "auto-nets", NotYet("Taking the server's own networks; add the ones you need by hand")),
-    long_flag("dns", NotYet("Asking the server's DNS")),
-    long_value("ns-hosts", NotYet("Asking the server's DNS")),
-    long_value("to-ns", NotYet("Choosing the server's DNS")),
+    flag('H', "auto-hosts", AutoHosts),
+    flag('N', "auto-nets", AutoNets),
+    long_flag("dns", Dns),
+    long_value("ns-hosts", NsHosts),
+    long_value("to-ns", ToNs),
     long_value("method", NotYet("Choosing how traffic is captured")),
-    long_value("python", NotYet("Choosing a Python; the server needs none")),
-    value('X', "exclude-from", NotYet("Reading networks from a file; add them by hand")),
-    value('s', "subnets", NotYet("Reading networks from a file; add them by hand")),
-    long_value("seed-hosts", NotYet("Looking for host names on the server")),
+    long_value("python", Needless("Nothing of Python runs on the server.")),
+    value('X', "exclude-from", From(Side::Direct)),
+    value('s', "subnets", From(Side::Through)),
+    long_value("seed-hosts", SeedHosts),
     long_flag("disable-ipv6", NotYet("Switching IPv6 off; only the networks in the list go through")),
     long_value("user", Capture("user")),
     long_value("group", Capture("group")),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::{
     ImportError, drop_password, imported, note,
-    options::{self, Argument, Fate},
+    options::{self, Argument, Fate, Side},
     runs_a_program,
     shell::{self, Command, Word},
 };
@@ -141,12 +141,6 @@ struct Draft {
     notes: Vec<Note>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Through,
-    Direct,
-}
-
 impl Draft {
     fn take(&mut self, argument: Argument) {
         match argument {
@@ -178,6 +172,26 @@ impl Draft {
             Fate::Capture(kind) => self.capture(kind, about, value),
             Fate::BufferSize => self.buffer_size(about, value),
             Fate::NoLatencyControl => self.no_latency_control(about),
+            Fate::AutoNets => {
+                self.profile.reach.auto_nets = true;
+                self.note(
+                    NoteKind::Kept,
+                    about,
+                    "The networks of the server's routing table go through, too.",
+                );
+            }
+            Fate::Dns => {
+                self.profile.names.dns = true;
+                self.note(NoteKind::Kept, about, "Questions to name servers are answered on the server.");
+            }
+            Fate::AutoHosts => {
+                self.profile.names.auto_hosts = true;
+                self.note(NoteKind::Kept, about, "Names of computers near the server are looked for.");
+            }
+            Fate::NsHosts => self.listed(value, |profile| &mut profile.names.ns_hosts),
+            Fate::ToNs => self.listed(value, |profile| &mut profile.names.name_servers),
+            Fate::SeedHosts => self.listed(value, |profile| &mut profile.names.seed_hosts),
+            Fate::From(side) => self.file(side, about, value),
             Fate::NotYet(what) => {
                 self.note(NoteKind::Dropped, about, format!("Not carried over yet. {what}."));
             }
@@ -248,6 +262,32 @@ impl Draft {
             }
             Err(Mistake { message, .. }) => self.note(NoteKind::Dropped, about, message),
         }
+    }
+
+    fn listed(&mut self, value: &Word, list: fn(&mut Profile) -> &mut Vec<String>) {
+        self.expanded(value);
+        let entries = value.text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let list = list(&mut self.profile);
+        for entry in entries {
+            if !list.iter().any(|other| other == entry) {
+                list.push(entry.into());
+            }
+        }
+    }
+
+    /// A path that begins in the folder where sshuttle was called means nothing here.
+    fn file(&mut self, side: Side, about: String, value: &Word) {
+        self.expanded(value);
+        let entry = format!("@{}", value.text);
+        if subnet::parse_entry(&entry).is_err() {
+            let text = "Only the folder it was called in knows where that file is; write its whole path.";
+            return self.note(NoteKind::Dropped, about, text);
+        }
+        match side {
+            Side::Through => self.profile.subnets.push(entry),
+            Side::Direct => self.profile.excludes.push(entry),
+        }
+        self.note(NoteKind::Kept, about, "The file is read again whenever it changes.");
     }
 
     fn no_latency_control(&mut self, about: String) {

@@ -106,27 +106,33 @@ fn every_command_of_a_script_is_looked_at() {
 
 #[test]
 fn what_is_not_carried_over_is_told() {
-    let text = "sshuttle -vNHr host 0/0 --dns --method nft -X list -D --pidfile=/x --seed-hosts a,b --nonsense @more";
-    let expected = [
-        "-v",
-        "-N",
-        "-H",
-        "--dns",
-        "--method nft",
-        "-X list",
-        "-D",
-        "--pidfile /x",
-        "--seed-hosts a,b",
-        "--nonsense",
-        "@more",
-    ];
+    let text = "sshuttle -vr host 0/0 --method nft -X list -D --pidfile=/x --python py --nonsense @more";
+    let expected =
+        ["-v", "--method nft", "-X list", "-D", "--pidfile /x", "--python py", "--nonsense", "@more"];
     assert_eq!(notes(text), expected.map(|about| (NoteKind::Dropped, about.to_owned())));
     let imported = only(text);
-    assert!(imported.notes[1].text.starts_with("Not carried over yet. Taking the server's own networks"));
+    assert!(imported.notes[1].text.starts_with("Not carried over yet. Choosing how traffic is captured"));
     assert_eq!(
         (imported.profile.server.as_str(), imported.profile.subnets),
         ("host", vec!["0/0".to_owned()])
     );
+}
+
+#[test]
+fn names_and_the_servers_own_networks_are_kept() {
+    let text = "sshuttle -NHr host --dns --ns-hosts 192.0.2.1,192.0.2.2 --to-ns 10.0.0.53@5353 \
+                --seed-hosts a,b -s ~/nets -X /etc/not db.corp:5432";
+    let imported = only(text);
+    let Profile { subnets, excludes, names, reach, .. } = imported.profile;
+    assert_eq!((subnets, excludes), (texts(&["@~/nets", "db.corp:5432"]), texts(&["@/etc/not"])));
+    assert!(names.dns && names.auto_hosts && reach.auto_nets);
+    assert_eq!(names.ns_hosts, ["192.0.2.1", "192.0.2.2"]);
+    assert_eq!((names.name_servers, names.seed_hosts), (texts(&["10.0.0.53@5353"]), texts(&["a", "b"])));
+    assert_eq!(imported.checked.problems, []);
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! buffer, no timer, no task of its own in this place.
 
 mod heart;
+mod probe;
 mod program;
 mod pump;
 mod slot;
@@ -22,9 +23,8 @@ use std::{
     time::Instant,
 };
 
-use ropeway_agent_api::Report;
 use ropeway_mux::{Config, Connection, Latency, Micros, Reason, Role, StreamId};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 pub use heart::Health;
 pub use program::Program;
@@ -44,13 +44,13 @@ struct Shared {
     state: Mutex<State>,
     wakes: Arc<Wakes>,
     health: watch::Sender<Health>,
-    reports: broadcast::Sender<Report>,
     start: Instant,
 }
 
 struct State {
     mux: Connection,
     slots: HashMap<StreamId, Slot>,
+    listeners: talk::Listeners,
     /// The pump has ended: nothing will ever arrive again.
     ended: bool,
 }
@@ -58,13 +58,17 @@ struct State {
 impl Link {
     pub fn new(latency: Latency) -> Self {
         let config = Config { latency, ..Config::new(Role::Client) };
-        let state = State { mux: Connection::new(config), slots: HashMap::new(), ended: false };
+        let state = State {
+            mux: Connection::new(config),
+            slots: HashMap::new(),
+            listeners: talk::Listeners::default(),
+            ended: false,
+        };
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),
                 wakes: Arc::default(),
                 health: watch::channel(Health::default()).0,
-                reports: broadcast::channel(talk::BEHIND).0,
                 start: Instant::now(),
             }),
         }

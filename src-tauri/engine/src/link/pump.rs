@@ -205,7 +205,6 @@ impl Shared {
         while let Some(event) = state.mux.receive(&mut bytes, now).map_err(End::Protocol)? {
             match event {
                 Event::Pong { round_trip } => pong = Some(round_trip),
-                Event::Control { kind, data } => self.tell(kind, data),
                 event => state.on_event(&event, now),
             }
         }
@@ -237,12 +236,10 @@ impl State {
             Event::Refused { id, reason } | Event::Reset { id, reason } => {
                 self.change(id, |slot| slot.cut(reason));
             }
-            // the agent opens nothing; datagrams have no user yet
-            Event::Ready
-            | Event::Pong { .. }
-            | Event::Incoming { .. }
-            | Event::Datagram { .. }
-            | Event::Control { .. } => {}
+            Event::Datagram { flow, ref data } => self.listeners.on_datagram(flow, data),
+            Event::Control { kind, ref data } => self.listeners.on_control(kind, data),
+            // the agent opens nothing
+            Event::Ready | Event::Pong { .. } | Event::Incoming { .. } => {}
         }
     }
 
@@ -276,6 +273,7 @@ impl State {
 
     fn end_all(&mut self) {
         self.ended = true;
+        self.listeners.end();
         self.slots.values_mut().for_each(|slot| slot.end(Err(Cut::Link)));
     }
 }

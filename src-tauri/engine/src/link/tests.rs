@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use ropeway_agent_api::Request;
+use ropeway_agent_api::{Report, Request};
 use ropeway_mux::{Config, Connection, Event, Latency, Micros, Reason, Role, Source, StreamId, Supply};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional, duplex},

@@ -17,8 +17,9 @@ use crate::{
     helper::Helper,
     link::Link,
     live::{self, Opened, Table},
+    names,
     ours::Ours,
-    routes::Rules,
+    session::reach::Current,
     sys::owner::{Diagnostics, Owner},
     users::Users,
 };
@@ -30,7 +31,10 @@ const AFTER_EXHAUSTION: Duration = Duration::from_millis(50);
 pub struct Service<D> {
     pub destinations: D,
     pub profile: ProfileId,
-    pub rules: Rules,
+    /// What goes through, and by which rule.
+    pub current: Arc<Current>,
+    /// Who answers questions to name servers.
+    pub names: Arc<names::serve::Service>,
     pub link: Link,
     pub table: Arc<Table>,
     pub helper: Arc<Helper>,
@@ -50,6 +54,8 @@ pub struct Service<D> {
 enum Verdict {
     /// Through the tunnel, by this rule of the profile.
     Tunnel { rule: String },
+    /// A question to a name server.
+    Names,
     /// Ours: around it.
     Direct,
     /// Nobody may come here by this way.
@@ -90,6 +96,8 @@ impl<D: OriginalDestination> Service<D> {
         let owner = self.diagnostics.as_ref().and_then(|all| all.tcp(from, target).ok());
         match self.verdict(target, owner.as_ref()).await {
             Verdict::Tunnel { rule } => self.tunnel(client, target, rule, owner).await,
+            // whoever asks wrongly is cut off
+            Verdict::Names => drop(self.names.answer_stream(client).await),
             Verdict::Direct => self.direct(client, target, owner).await,
             Verdict::Refuse => relay::cut(&client),
         }
@@ -115,7 +123,11 @@ impl<D: OriginalDestination> Service<D> {
         {
             return Verdict::Direct;
         }
-        self.rules.taking(target).map_or(Verdict::Refuse, |rule| Verdict::Tunnel { rule: rule.to_owned() })
+        let version = self.current.newest();
+        if version.effective.asks(target) {
+            return Verdict::Names;
+        }
+        version.rules.taking(target).map_or(Verdict::Refuse, |rule| Verdict::Tunnel { rule: rule.to_owned() })
     }
 
     /// Looks at processes where there are no cgroups, which must not hold up other connections.

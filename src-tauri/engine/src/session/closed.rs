@@ -1,6 +1,8 @@
 //! What a profile that fails closed keeps closed. Pure: the helper closes it, [`machine`](super::machine) says until
 //! when.
 
+use std::collections::BTreeSet;
+
 use ropeway_helper_api::{Block, BlockId, Capture, Route};
 use sha2::{Digest, Sha256};
 
@@ -8,6 +10,7 @@ use crate::{
     api::{ProfileId, WhileDown},
     profile::{Parsed, Server},
     routes::routes,
+    subnet::Subnet,
 };
 
 /// The two things that are kept closed in turn; never neither.
@@ -22,11 +25,18 @@ pub struct Closed {
 
 impl Closed {
     /// None when traffic goes its usual way while the tunnel is down.
-    pub fn of(profile: &ProfileId, parsed: &Parsed, capture: Capture) -> Option<Self> {
+    ///
+    /// `local` are the networks that this computer is in.
+    pub fn of(
+        profile: &ProfileId,
+        parsed: &Parsed,
+        capture: Capture,
+        local: &BTreeSet<Subnet>,
+    ) -> Option<Self> {
         let up = Block {
             id: id(profile, parsed),
             include: routes(&parsed.include).collect(),
-            exclude: routes(&parsed.exclude).collect(),
+            exclude: routes(&parsed.exclude).chain(staying(parsed, local)).collect(),
             capture,
             endpoints: vec![],
             dns: false,
@@ -35,9 +45,20 @@ impl Closed {
         match parsed.while_down {
             WhileDown::Open => None,
             WhileDown::Networks => Some(Self { down: up.clone(), up }),
-            WhileDown::Everything => Some(Self { down: Block { include: everything(), ..up.clone() }, up }),
+            // who wants everything held means the neighbours, too
+            WhileDown::Everything => {
+                let exclude = routes(&parsed.exclude).collect();
+                Some(Self { down: Block { include: everything(), exclude, ..up.clone() }, up })
+            }
         }
     }
+}
+
+/// What stays reachable while the tunnel is up does so while it is down.
+fn staying(parsed: &Parsed, local: &BTreeSet<Subnet>) -> Vec<Route> {
+    let typed = |net| parsed.include.iter().any(|(_, subnet)| subnet.net() == net);
+    let staying = local.iter().filter(|local| !parsed.reach.local_networks && !typed(local.net()));
+    staying.flat_map(Subnet::routes).collect()
 }
 
 /// The same for every engine that ever runs this profile, so that the next one takes over what a killed one left. A
@@ -80,7 +101,7 @@ pub fn words(parsed: &Parsed) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::Profile, profile};
+    use crate::{api::Profile, profile, subnet};
 
     fn parsed(server: &str, subnets: &[&str], while_down: WhileDown) -> Parsed {
         let subnets = subnets.iter().map(ToString::to_string).collect();
@@ -96,7 +117,7 @@ mod tests {
     }
 
     fn closed(parsed: &Parsed) -> Option<Closed> {
-        Closed::of(&ProfileId("work".into()), parsed, Capture::Everyone)
+        Closed::of(&ProfileId("work".into()), parsed, Capture::Everyone, &BTreeSet::new())
     }
 
     #[test]
@@ -110,6 +131,23 @@ mod tests {
             closed(&parsed("host", &["10/8", "[fd00::/8]:443"], WhileDown::Networks)).unwrap();
         assert_eq!((down.include.len(), down.exclude.len(), &down), (2, 1, &up));
         down.validate().unwrap();
+    }
+
+    #[test]
+    fn neighbours_stay_reachable_but_where_everything_is_held() {
+        let local = BTreeSet::from(["192.168.1.0/24", "10.0.0.0/8"].map(|net| subnet::parse(net).unwrap()));
+        let of = |while_down| {
+            let parsed = parsed("host", &["0/0", "10/8"], while_down);
+            Closed::of(&ProfileId("work".into()), &parsed, Capture::Everyone, &local).unwrap()
+        };
+        let excluded = |block: &Block| {
+            block.exclude.iter().map(|route| route.net.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let (networks, everything) = (of(WhileDown::Networks), of(WhileDown::Everything));
+        assert!(excluded(&networks.down).contains("192.168.1.0/24"));
+        assert!(excluded(&everything.up).contains("192.168.1.0/24"));
+        assert!(!excluded(&everything.down).contains("192.168.1.0/24"));
+        assert!(!excluded(&networks.down).contains("10.0.0.0/8"), "it is typed as going through");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use ropeway_helper_api::{Holder, Overlap, Route, SessionId};
 
-use crate::{api::Conflict, profile::Parsed};
+use crate::{api::Conflict, subnet::Subnet};
 
 /// Which profile is behind a session of this engine.
 #[derive(Debug, Default)]
@@ -28,11 +28,11 @@ impl Names {
 }
 
 /// Each typed network once for each holder, in the order of the profile.
-pub fn conflicts(overlaps: &[Overlap], parsed: &Parsed, names: &Names) -> Vec<Conflict> {
+pub fn conflicts(overlaps: &[Overlap], include: &[(String, Subnet)], names: &Names) -> Vec<Conflict> {
     let mut conflicts = vec![];
     for overlap in overlaps {
         let conflict =
-            Conflict { subnet: typed(overlap.route, parsed), holder: holder(overlap.holder, names) };
+            Conflict { subnet: typed(overlap.route, include), holder: holder(overlap.holder, names) };
         if !conflicts.contains(&conflict) {
             conflicts.push(conflict);
         }
@@ -40,8 +40,8 @@ pub fn conflicts(overlaps: &[Overlap], parsed: &Parsed, names: &Names) -> Vec<Co
     conflicts
 }
 
-fn typed(route: Route, parsed: &Parsed) -> String {
-    let found = parsed.include.iter().find(|(_, subnet)| subnet.routes().any(|other| other == route));
+fn typed(route: Route, include: &[(String, Subnet)]) -> String {
+    let found = include.iter().find(|(_, subnet)| subnet.routes().any(|other| other == route));
     found.map_or_else(|| route.net.to_string(), |(typed, _)| typed.clone())
 }
 
@@ -74,8 +74,10 @@ mod tests {
             overlap("192.0.2.1/32", Holder::AnotherProgram),
             overlap("fd00::/8", Holder::AnotherUser),
         ];
-        let shown: Vec<_> =
-            conflicts(&overlaps, &parsed, &names).into_iter().map(|it| (it.subnet, it.holder)).collect();
+        let shown: Vec<_> = conflicts(&overlaps, &parsed.include, &names)
+            .into_iter()
+            .map(|it| (it.subnet, it.holder))
+            .collect();
         let expected = [
             ("10/8", "Work"),
             ("192.0.2.1", "another program of yours"),

@@ -7,6 +7,8 @@ pub mod closed;
 pub mod conflicts;
 mod machine;
 mod picture;
+pub mod reach;
 mod rules;
 pub mod tunnel;
 pub mod up;
+pub mod ups;

@@ -1,9 +1,11 @@
 //! Keeps a session's rules in place as long as the attempt lives: a helper that dies takes them with it, so a new
 //! one is asked again, under the same login. What is kept closed outlives the helper, and its successor takes it over.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{BorrowedFd, OwnedFd},
+    sync::Arc,
+};
 
-use ropeway_helper_api::Plan;
 use tokio::{
     sync::{mpsc::UnboundedSender, watch},
     time::sleep,
@@ -13,6 +15,7 @@ use super::{
     backoff,
     closed::Closed,
     conflicts::conflicts,
+    reach::{Current, Shape, Version},
     up::{Context, Progress},
 };
 use crate::{
@@ -27,7 +30,9 @@ const PATIENCE: u32 = 3;
 
 /// What is to be in force.
 pub struct Wanted<'a> {
-    pub plan: Plan,
+    pub shape: Shape,
+    /// What goes through; the rules follow it.
+    pub current: Arc<Current>,
     /// Whose sockets are never captured.
     pub direct: Option<&'a Cgroup>,
     /// Whose alone are.
@@ -36,30 +41,46 @@ pub struct Wanted<'a> {
     pub in_force: watch::Sender<bool>,
 }
 
-/// Loads, and mends until it cannot: returns why. It is up when the agent has answered, too.
+/// Loads, and mends until it cannot: returns why. It is up when the agent has answered, too. When something else goes
+/// through from now on, one replacement says so, and nothing that is open is lost.
 pub async fn keep(
     context: &Context,
     wanted: Wanted<'_>,
     mut agent: watch::Receiver<Health>,
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
-    let (mut tries, mut answered) = (0, false);
+    let (mut tries, mut answered, mut in_force) = (0, false, None);
+    let mut versions = wanted.current.subscribe();
     loop {
-        let lost = match put_up(context, &wanted, (!answered).then_some(&mut agent)).await {
+        let version = versions.borrow_and_update().clone();
+        let mut loss = None;
+        match put_up(context, &wanted, &version, (!answered).then_some(&mut agent)).await {
             Ok(Loaded { overlaps, watch }) => {
-                (tries, answered) = (0, true);
+                (tries, answered, in_force) = (0, true, Some(watch));
+                wanted.current.loaded(version.number);
                 wanted.in_force.send_replace(true);
-                let conflicts = conflicts(&overlaps, &context.parsed, &context.tools.names);
+                let conflicts = conflicts(&overlaps, &version.effective.include(), &context.tools.names);
                 let _ = tell.send(Progress::Up(conflicts));
-                lost(context, watch, tell).await
+            }
+            // what was loaded before is in force as it was
+            Err(failure) if in_force.is_some() && !is_helpers(failure.code) => {
+                let _ = tell.send(Progress::Note(failure));
             }
             Err(failure) if is_final(failure.code, tries) => return failure,
-            Err(failure) => failure,
-        };
-        tries += 1;
-        wanted.in_force.send_replace(false);
-        let _ = tell.send(Progress::RulesLost(lost));
-        sleep(backoff::pause(tries, context.random())).await;
+            Err(failure) => loss = Some(failure),
+        }
+        if let (None, Some(watch)) = (&loss, &mut in_force) {
+            tokio::select! {
+                failure = lost(context, watch, tell) => loss = Some(failure),
+                Ok(()) = versions.changed() => {}
+            }
+        }
+        if let Some(failure) = loss {
+            (tries, in_force) = (tries + 1, None);
+            wanted.in_force.send_replace(false);
+            let _ = tell.send(Progress::RulesLost(failure));
+            sleep(backoff::pause(tries, context.random())).await;
+        }
     }
 }
 
@@ -82,9 +103,10 @@ pub async fn hold(context: &Context, closed: &Closed, lost: Option<&Cgroup>) {
 async fn put_up(
     context: &Context,
     wanted: &Wanted<'_>,
+    version: &Version,
     agent: Option<&mut watch::Receiver<Health>>,
 ) -> Result<Loaded, Failure> {
-    let loaded = load(context, wanted).await?;
+    let loaded = load(context, wanted, version).await?;
     if let Some(agent) = agent {
         // who waits for it gives up at some time, and us with it
         let _ = agent.wait_for(|health| health.verified).await;
@@ -93,7 +115,7 @@ async fn put_up(
     Ok(loaded)
 }
 
-async fn load(context: &Context, wanted: &Wanted<'_>) -> Result<Loaded, Failure> {
+async fn load(context: &Context, wanted: &Wanted<'_>, version: &Version) -> Result<Loaded, Failure> {
     let (helper, session) = (&context.tools.helper, context.session);
     let closing = context.closed.as_ref().zip(wanted.direct);
     if let Some((closed, direct)) = closing.filter(|_| !helper.keeps_closed(session)) {
@@ -102,7 +124,7 @@ async fn load(context: &Context, wanted: &Wanted<'_>) -> Result<Loaded, Failure>
     let handles = wanted.direct.map(Cgroup::handle).into_iter();
     let fds =
         handles.chain(wanted.captured.as_ref().map(std::os::fd::AsFd::as_fd)).filter_map(copy).collect();
-    helper.load(session, wanted.plan.clone(), fds).await
+    helper.load(session, wanted.shape.plan(&version.effective), fds).await
 }
 
 /// What is kept closed only while there is no tunnel is opened.
@@ -116,7 +138,7 @@ async fn narrow(context: &Context, wanted: &Wanted<'_>) -> Result<(), Failure> {
 }
 
 /// Until the rules are gone: how they went.
-async fn lost(context: &Context, mut watch: Watch, tell: &UnboundedSender<Progress>) -> Failure {
+async fn lost(context: &Context, watch: &mut Watch, tell: &UnboundedSender<Progress>) -> Failure {
     let how = loop {
         match watch.next().await {
             Change::Mended => drop(tell.send(Progress::Mended)),
@@ -126,6 +148,14 @@ async fn lost(context: &Context, mut watch: Watch, tell: &UnboundedSender<Progre
     };
     context.tools.helper.give_up(context.session).await;
     Failure::new(Code::HelperGone, "this computer", how)
+}
+
+/// Whether it is about the helper, and not about what it was asked for.
+fn is_helpers(code: Code) -> bool {
+    matches!(
+        code,
+        Code::HelperGone | Code::HelperMissing | Code::HelperBusy | Code::HelperOld | Code::NotGranted
+    )
 }
 
 /// At the start somebody is watching and gets the answer; later only what a person must change ends it.

@@ -10,7 +10,7 @@ use tokio::{
     sync::{
         Notify,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-        oneshot,
+        oneshot, watch,
     },
     task::{JoinError, JoinHandle},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
@@ -19,13 +19,14 @@ use tokio::{
 use super::{
     machine::{Effect, Input, Machine, State},
     picture::{Picture, picture},
-    up::{self, Context, Progress},
+    up::{self, Context, Edits, Progress},
 };
 use crate::{
     api::{Code, Conflict, Event, Failure, Phase, Status},
     hub::Hub,
     link::Health,
     live,
+    profile::Parsed,
 };
 
 /// The countdown in the words changes this often.
@@ -84,7 +85,7 @@ impl Tunnel {
         self.ask(|done| Ask::Toggle(context, done))
     }
 
-    /// The profile was changed: what runs goes on as it is, the next start uses the new one.
+    /// The profile was changed: networks and names of what runs follow it at once, the next start uses the rest.
     pub fn change(&self, context: Arc<Context>) {
         let _ = self.asks.send(Ask::Change(context));
     }
@@ -120,6 +121,7 @@ struct Task {
 struct Attempt {
     end: JoinHandle<Result<(), Failure>>,
     progress: UnboundedReceiver<Progress>,
+    edits: watch::Sender<Arc<Parsed>>,
     cancel: Arc<Notify>,
 }
 
@@ -256,6 +258,11 @@ impl Task {
     /// connects or disconnects.
     fn change(&mut self, context: Arc<Context>) {
         self.next = context;
+        if let Some(attempt) = &self.attempt
+            && self.next.invalid.is_none()
+        {
+            attempt.edits.send_replace(self.next.parsed.clone());
+        }
         if self.is_idle() && !self.machine.is_closed() {
             self.context = self.next.clone();
             self.feed(Input::Disconnect);
@@ -311,9 +318,10 @@ impl Task {
         }
         let (tell, progress) = unbounded_channel();
         let (context, cancel) = (self.context.clone(), Arc::new(Notify::new()));
+        let (edits, edited) = watch::channel(context.parsed.clone());
         let stop = cancel.clone();
-        let end = tokio::spawn(whole_attempt(context, tell, stop));
-        self.attempt = Some(Attempt { end, progress, cancel });
+        let end = tokio::spawn(whole_attempt(context, tell, edited, stop));
+        self.attempt = Some(Attempt { end, progress, edits, cancel });
     }
 
     fn open(&mut self) {
@@ -384,10 +392,11 @@ async fn next_of(attempt: &mut Option<Attempt>) -> Wake {
 async fn whole_attempt(
     context: Arc<Context>,
     tell: UnboundedSender<Progress>,
+    edits: Edits,
     stop: Arc<Notify>,
 ) -> Result<(), Failure> {
     let inner = context.clone();
-    match tokio::spawn(async move { up::attempt(&inner, &tell, &stop).await }).await {
+    match tokio::spawn(async move { up::attempt(&inner, &tell, &edits, &stop).await }).await {
         Ok(result) => result,
         Err(panic) => {
             context.tools.helper.hold(context.session).await;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use nix::unistd::getuid;
-use ropeway_helper_api::{Plan, SessionId};
+use ropeway_helper_api::SessionId;
 use tokio::{
     net::TcpListener,
     sync::{
@@ -27,7 +27,9 @@ use super::{
     closed::Closed,
     conflicts::Names,
     machine::Stage,
+    reach::{self, Current, Follower, Shape},
     rules::{self, Wanted},
+    ups::{Up, Ups},
 };
 use crate::{
     agents::Agents,
@@ -38,9 +40,15 @@ use crate::{
     listen::{captured::Service, ports::Listeners, shortage::Shortages},
     live::Table,
     memory::Memory,
+    names::{
+        self,
+        ask::Asker,
+        decide::Decide,
+        together::{Member, Together},
+    },
     ours::{Adopted, Ours},
     profile::{Capture, Parsed, Server},
-    ssh::{bootstrap::Machine, channel::Channel, cipher, login::Login},
+    ssh::{bootstrap::Machine, channel::Channel, cipher, hops, login::Login},
     sys::{
         cgroup::{self, Cgroup},
         identity,
@@ -83,10 +91,17 @@ pub struct Tools {
     pub ours: Arc<Ours>,
     /// Of the profiles whose sessions may be in the way of another's.
     pub names: Names,
+    /// Who answers for which names.
+    pub answering: Arc<Together>,
+    /// The tunnels that are up.
+    pub ups: Arc<Ups>,
     pub memory: Arc<Memory>,
     /// 0700; for the masters' sockets.
     pub runtime: PathBuf,
 }
+
+/// What the profile says now of networks and names; the rest of it is for the next attempt.
+pub type Edits = watch::Receiver<Arc<Parsed>>;
 
 /// What an attempt tells while it runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +122,7 @@ pub enum Progress {
 pub async fn attempt(
     context: &Context,
     tell: &UnboundedSender<Progress>,
+    edits: &Edits,
     cancel: &Notify,
 ) -> Result<(), Failure> {
     if let Some(failure) = &context.invalid {
@@ -115,7 +131,7 @@ pub async fn attempt(
     let mut parts = Parts::default();
     let result = match prepare(context, &mut parts, tell).await {
         Ok(()) => tokio::select! {
-            failure = build_up(context, &mut parts, tell) => Err(failure),
+            failure = build_up(context, &mut parts, edits, tell) => Err(failure),
             () = cancel.notified() => Ok(()),
         },
         Err(failure) => Err(failure),
@@ -218,7 +234,9 @@ impl Context {
 /// All that a tunnel needs on this side of the login.
 struct Ready {
     listeners: Listeners,
-    plan: Plan,
+    names: names::listen::Sockets,
+    shape: Shape,
+    current: Arc<Current>,
     /// Whose traffic alone is captured.
     captured: Option<OwnedFd>,
 }
@@ -232,17 +250,32 @@ impl Ready {
         let listeners = Listeners::bind()
             .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
         keep.clone_from(&listeners.all);
-        let plan = context.parsed.plan(listeners.ports.clone(), capture(context), cgroup.is_some());
+        let names = names::listen::Sockets::bind()
+            .map_err(|error| Failure::new(Code::Resources, context.subject(), error.to_string()))?;
+        let shape = Shape {
+            listeners: listeners.ports.clone(),
+            names_v4: names.v4,
+            names_v6: names.v6,
+            capture: capture(context),
+            direct_cgroup: cgroup.is_some(),
+        };
+        let current = Current::new(reach::first(context.parsed.clone()));
+        let plan = shape.plan(&current.newest().effective);
         plan.validate()
             .map_err(|error| Failure::new(Code::ProfileInvalid, context.subject(), error.to_string()))?;
-        Ok(Self { listeners, plan, captured: captured(context)? })
+        Ok(Self { listeners, names, shape, current: Arc::new(current), captured: captured(context)? })
     }
 }
 
-async fn build_up(context: &Context, parts: &mut Parts, tell: &UnboundedSender<Progress>) -> Failure {
+async fn build_up(
+    context: &Context,
+    parts: &mut Parts,
+    edits: &Edits,
+    tell: &UnboundedSender<Progress>,
+) -> Failure {
     let tunnel = async {
         match sign_in(context, parts, tell).await {
-            Ok(ready) => serve(context, parts, ready, tell).await,
+            Ok(ready) => serve(context, parts, (ready, edits.clone()), tell).await,
             Err(failure) => failure,
         }
     };
@@ -328,7 +361,7 @@ fn elsewhere(machine: &Machine, server: &str) -> Result<(), Failure> {
 async fn serve(
     context: &Context,
     parts: &mut Parts,
-    ready: Ready,
+    (ready, edits): (Ready, Edits),
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let (Some(channel), Some(login)) = (parts.channel.as_mut(), parts.login.as_mut()) else {
@@ -341,7 +374,7 @@ async fn serve(
     let ended = tokio::select! {
         end = pump => end,
         failure = login.ended() => return failure,
-        failure = carry(context, &link, parts.cgroup.as_ref(), (ready, alive), tell) => return failure,
+        failure = carry(context, &link, parts.cgroup.as_ref(), (ready, edits, alive), tell) => return failure,
     };
     match timeout(LOGIN_FOLLOWS, login.ended()).await {
         Ok(failure) if context.parsed.server.is_some() => failure,
@@ -353,18 +386,40 @@ async fn carry(
     context: &Context,
     link: &Link,
     cgroup: Option<&Cgroup>,
-    (Ready { listeners, plan, captured }, alive): (Ready, mpsc::Sender<()>),
+    (Ready { listeners, names, shape, current, captured }, edits, alive): (Ready, Edits, mpsc::Sender<()>),
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let _ = tell.send(Progress::Reached(Stage::LoadingRules));
     let (short, shortages) = mpsc::unbounded_channel();
     let in_force = watch::Sender::new(false);
     let rules = in_force.subscribe();
-    let wanted = Wanted { plan, direct: cgroup, captured, in_force };
+    let wanted = Wanted { shape, current: current.clone(), direct: cgroup, captured, in_force };
+    let dns = context.parsed.names.dns.clone().unwrap_or_default();
+    let asker = Asker::new(link.clone(), dns.servers.clone());
+    let (learn, learned) = mpsc::unbounded_channel();
+    let me = Member {
+        session: context.session,
+        name: context.name.clone(),
+        capture: capture(context),
+        decide: Decide::new(dns, &[]),
+        asker: asker.clone(),
+        learn,
+    };
+    let answering = context.tools.answering.clone();
+    let names_service = Arc::new(names::serve::Service::new(answering, context.tools.helper.clone(), me));
+    let taken = |holder, what| {
+        let _ = tell.send(Progress::Note(Failure::new(Code::DnsTaken, &what, &holder)));
+    };
+    let _up = context.tools.ups.add(
+        context.profile.clone(),
+        Up { name: context.name.clone(), current: current.clone(), link: link.clone(), asker: asker.clone() },
+    );
+    let follower = Follower::new(link.clone(), asker.clone(), current.clone());
     let service = Arc::new(Service {
         destinations: Kernel,
         profile: context.profile.clone(),
-        rules: context.parsed.rules(),
+        current,
+        names: names_service.clone(),
         link: link.clone(),
         table: context.tools.table.clone(),
         helper: context.tools.helper.clone(),
@@ -379,6 +434,12 @@ async fn carry(
         // at once: what is captured before the agent's first word waits in the mux, and leaves with ours
         failure = rules::keep(context, wanted, link.health(), tell) => failure,
         failure = first_word(context, link) => failure,
+        () = asker.run() => Failure::new(Code::Internal, context.subject(), "the link ended"),
+        () = follower.run(edits.clone(), learned) => Failure::new(Code::Internal, context.subject(), "the link ended"),
+        () = names_service.follow(edits, endpoints(context, cgroup), taken) => {
+            Failure::new(Code::Internal, context.subject(), "names ended")
+        }
+        () = names_service.clone().run(names) => Failure::new(Code::Internal, context.subject(), "names ended"),
         () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = hosts::keep(context, link, rules, tell) => Failure::new(Code::Internal, context.subject(), "the names ended"),
         () = report_shortages(shortages, tell) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
@@ -398,6 +459,13 @@ async fn first_word(context: &Context, link: &Link) -> Failure {
         tracing::debug!(aes, ?learned, "the server's processor");
     }
     pending().await
+}
+
+/// The names of the servers on the way, as ssh's configuration has them.
+async fn endpoints(context: &Context, cgroup: Option<&Cgroup>) -> Vec<String> {
+    let Some(server) = &context.parsed.server else { return vec![] };
+    let socket = context.tools.runtime.join(format!("{}.ssh", context.session.0));
+    hops::names(&context.parsed.ssh_command, server, &socket, cgroup.map(Cgroup::folder)).await
 }
 
 fn capture(context: &Context) -> ropeway_helper_api::Capture {

@@ -66,7 +66,7 @@ fn ciphers(configuration: &str) -> Option<Vec<&str>> {
     Some(list.trim().split(',').collect())
 }
 
-async fn configuration(args: Vec<OsString>, cgroup: Option<&Path>) -> io::Result<String> {
+pub(super) async fn configuration(args: Vec<OsString>, cgroup: Option<&Path>) -> io::Result<String> {
     let (name, rest) = args.split_first().ok_or(io::ErrorKind::NotFound)?;
     let mut command = StdCommand::new(name);
     command.args(rest).env_clear().envs(environment::cleaned(std::env::vars_os()));

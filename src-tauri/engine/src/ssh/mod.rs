@@ -9,4 +9,5 @@ pub mod cipher;
 pub mod command;
 pub mod environment;
 pub mod failure;
+pub mod hops;
 pub mod login;

@@ -130,6 +130,11 @@ pub fn of(code: Code) -> Words {
             "The part of Ropeway that changes network rules could not be put in its place. Nothing is half-installed; \
              the details say what was in the way.",
         ),
+        Code::DnsTaken => words(
+            "Another tunnel answers for {} already.",
+            "The one that came first keeps these names. Let one of the two profiles answer for other domains, or \
+             disconnect one.",
+        ),
         Code::FirewallGone => words(
             "Another program removed our network rules.",
             "They were put back at once. A firewall that is loaded anew often does this; connections made in between \

@@ -35,11 +35,12 @@ fn every_code_is_in_the_list_of_all() {
         Code::Denied => 25,
         Code::HelperSetup => 26,
         Code::FirewallGone => 27,
+        Code::DnsTaken => 32,
         Code::Hosts => 28,
         Code::Unsupported => 29,
         Code::CannotHold => 30,
         Code::TooManyOpen => 31,
-        Code::Internal => 32,
+        Code::Internal => 33,
     };
     let numbers: HashSet<i32> = Code::ALL.iter().map(|&code| number(code)).collect();
     assert_eq!(numbers, (0..=number(Code::Internal)).collect());

@@ -33,13 +33,20 @@ fn context(while_down: WhileDown) -> Context {
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
         names: Names::default(),
+        answering: Arc::default(),
+        ups: Arc::default(),
         memory: Arc::new(Memory::new(Path::new(""))),
         runtime: PathBuf::new(),
     };
     Context {
         profile: ProfileId("work".into()),
         name: profile.name,
-        closed: Closed::of(&ProfileId("work".into()), &parsed, Capture::Everyone),
+        closed: Closed::of(
+            &ProfileId("work".into()),
+            &parsed,
+            Capture::Everyone,
+            &std::collections::BTreeSet::new(),
+        ),
         parsed: Arc::new(parsed),
         invalid: None,
         session: SessionId(1),
