@@ -59,7 +59,10 @@ pub async fn keep(
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return pending().await,
             },
-            Ok(()) = rules.changed() => list.begin_anew(),
+            Ok(()) = rules.changed() => {
+                let in_force = *rules.borrow_and_update();
+                list.begin_anew(in_force);
+            }
             Ok(()) = freed.changed() => list.try_again(),
             () = sleep_until(list.next), if due => list.send().await,
             () = sleep_until(list.retry.unwrap_or(list.next)), if list.retry.is_some() => list.try_again(),
@@ -95,9 +98,11 @@ impl List<'_> {
         self.is_old |= self.table.expire(profile, now);
     }
 
-    /// The rules came or went.
-    fn begin_anew(&mut self) {
-        self.table.set_all(&self.context.profile, HostState::Waiting);
+    /// Rules came, changed or went: other addresses may lie in them now, and with them go the names.
+    fn begin_anew(&mut self, in_force: bool) {
+        if !in_force {
+            self.table.set_all(&self.context.profile, HostState::Waiting);
+        }
         (self.sent, self.is_old, self.next) = (None, true, self.next.min(Instant::now() + PAUSE));
     }
 
