@@ -109,6 +109,7 @@ pub mod tests {
             degraded: false,
             unverified: false,
             blocking: false,
+            outdated: false,
             words: words.into(),
             sentence: String::new(),
             since: 0,

@@ -160,6 +160,10 @@ impl Inner {
             Command::Disconnect { profile } => self.desk.disconnect(&profile).await?,
             Command::DisconnectAll => self.desk.disconnect_all().await,
             Command::Toggle { profile } => self.desk.toggle(&profile).await?,
+            Command::Reconnect { profile } => {
+                self.desk.disconnect(&profile).await?;
+                self.desk.connect(&profile)?;
+            }
             Command::Run { profile } => return self.run(profile),
             Command::Check { profile } => return Ok(Reply::Checked { checked: profile::check(&profile) }),
             Command::Save { profile } => return self.with_files(move |inner| inner.save(&profile)).await,

@@ -22,7 +22,7 @@ export type Code = "E-AUTH-KEY" | "E-HOSTKEY-NEW" | "E-HOSTKEY-CHANGED" | "E-SER
 /**
  * What a face asks. Each is answered by one [`Reply`] or a [`Failure`].
  */
-export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, } | { "type": "explain", what: string, } | { "type": "status" } | { "type": "helper" } | { "type": "setUpHelper", grant: GrantScope, } | { "type": "revokeGrant", uid: number, } | { "type": "removeHelper" } | { "type": "restoreNetwork", everybody: boolean, };
+export type Command = { "type": "connect", profile: ProfileId, } | { "type": "disconnect", profile: ProfileId, } | { "type": "disconnectAll" } | { "type": "toggle", profile: ProfileId, } | { "type": "reconnect", profile: ProfileId, } | { "type": "run", profile: Profile, } | { "type": "check", profile: Profile, } | { "type": "save", profile: Profile, } | { "type": "delete", profile: ProfileId, } | { "type": "previewImport", text: string, } | { "type": "import", text: string, } | { "type": "closeConnection", connection: number, } | { "type": "explain", what: string, } | { "type": "status" } | { "type": "helper" } | { "type": "setUpHelper", grant: GrantScope, } | { "type": "revokeGrant", uid: number, } | { "type": "removeHelper" } | { "type": "restoreNetwork", everybody: boolean, };
 
 /**
  * A network of this profile that goes elsewhere.
@@ -477,6 +477,10 @@ unverified: boolean,
  * Traffic to the networks is held while it is down.
  */
 blocking: boolean, 
+/**
+ * The profile says something else of its server, of ssh or of whose traffic than what runs: it needs to connect anew.
+ */
+outdated: boolean, 
 /**
  * The state in words: "Connected", "Reconnecting (2nd try, in 8 s)".
  */

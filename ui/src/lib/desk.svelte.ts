@@ -119,6 +119,12 @@ export class Desk {
     await this.#do({ type: 'connect', profile: id });
   }
 
+  /** Ends it and begins anew, with what the profile says now. */
+  async reconnect(id: ProfileId): Promise<void> {
+    this.#picked = true;
+    await this.#do({ type: 'reconnect', profile: id });
+  }
+
   /** Ends it, and lets through what it held. */
   async disconnect(id: ProfileId): Promise<void> {
     this.#picked = true;

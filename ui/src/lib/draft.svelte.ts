@@ -4,15 +4,24 @@
 import { SvelteSet } from 'svelte/reactivity';
 
 import type { Backend } from './backend';
-import type { Checked, Expansion, Field, Problem, Profile, ProfileId, WhileDown } from './bindings';
+import type { Checked, Expansion, Field, Names, Problem, Profile, ProfileId, WhileDown } from './bindings';
 import { Entries } from './entries.svelte';
 import { emptyProfile } from './profile';
 
 // Long enough that a fast typist is not told about half a word, short enough to feel immediate.
 const PAUSE = 150;
 
-export type TextField = 'name' | 'server' | 'sshCommand' | 'capture' | 'latency';
-export type ListField = 'subnets' | 'excludes';
+export type TextField = 'name' | 'server' | 'sshCommand' | 'capture' | 'latency' | 'suffix';
+export type ListField =
+  'subnets' | 'excludes' | 'domains' | 'nameServers' | 'nsHosts' | 'seedHosts' | 'share';
+
+export type Dns = 'off' | 'all' | 'some';
+
+/** Whoever names servers and nothing else means all names. */
+function dnsOf({ dns, domains, nameServers, nsHosts }: Names): Dns {
+  if (domains.length > 0) return 'some';
+  return dns || nameServers.length > 0 || nsHosts.length > 0 ? 'all' : 'off';
+}
 
 export class Draft {
   readonly original: Profile;
@@ -22,8 +31,20 @@ export class Draft {
   capture = $state('');
   whileDown = $state<WhileDown>('open');
   latency = $state('');
+  suffix = $state('');
+  /** Who answers questions to name servers: nobody else, the server, the server for some domains. */
+  dns = $state<Dns>('off');
+  autoHosts = $state(false);
+  autoNets = $state(false);
+  localNetworks = $state(false);
+  udp = $state(false);
   readonly subnets: Entries;
   readonly excludes: Entries;
+  readonly domains: Entries;
+  readonly nameServers: Entries;
+  readonly nsHosts: Entries;
+  readonly seedHosts: Entries;
+  readonly share: Entries;
   saving = $state(false);
 
   checked = $state.raw<Checked>({ problems: [], expansions: [] });
@@ -46,8 +67,36 @@ export class Draft {
     this.latency = profile.latency;
     this.subnets = new Entries(profile.subnets);
     this.excludes = new Entries(profile.excludes);
+    const { names, reach } = profile;
+    this.suffix = names.suffix;
+    this.dns = dnsOf(names);
+    this.autoHosts = names.autoHosts;
+    this.autoNets = reach.autoNets;
+    this.localNetworks = reach.localNetworks;
+    this.udp = reach.udp;
+    this.domains = new Entries(names.domains);
+    this.nameServers = new Entries(names.nameServers);
+    this.nsHosts = new Entries(names.nsHosts);
+    this.seedHosts = new Entries(names.seedHosts);
+    this.share = new Entries(reach.share);
     if (!this.isNew) for (const field of FIELDS) this.#touched.add(field);
     void this.#check();
+  }
+
+  /** Whether something was chosen that most profiles never need. */
+  get hasAdvanced(): boolean {
+    const usual = emptyProfile();
+    const { capture, whileDown, latency, names, reach } = this.original;
+    return (
+      JSON.stringify({ capture, whileDown, latency, names, reach }) !==
+      JSON.stringify({
+        capture: usual.capture,
+        whileDown: usual.whileDown,
+        latency: usual.latency,
+        names: usual.names,
+        reach: usual.reach,
+      })
+    );
   }
 
   get isNew(): boolean {
@@ -64,6 +113,21 @@ export class Draft {
     capture: this.capture.trim(),
     whileDown: this.whileDown,
     latency: this.latency.trim(),
+    names: {
+      dns: this.dns === 'all',
+      domains: this.dns === 'some' ? this.domains.all : [],
+      nameServers: this.dns === 'off' ? [] : this.nameServers.all,
+      nsHosts: this.dns === 'off' ? [] : this.nsHosts.all,
+      autoHosts: this.autoHosts,
+      seedHosts: this.seedHosts.all,
+      suffix: this.suffix.trim(),
+    },
+    reach: {
+      autoNets: this.autoNets,
+      localNetworks: this.localNetworks,
+      udp: this.udp,
+      share: this.share.all,
+    },
   }));
   readonly changed = $derived.by(() => JSON.stringify(this.profile) !== JSON.stringify(this.original));
   readonly problems = $derived(this.checked.problems.filter((problem) => this.#touched.has(problem.field)));
@@ -95,8 +159,8 @@ export class Draft {
   accept(problem: Problem): void {
     const { field, suggestion } = problem;
     if (suggestion === null) return;
-    if (field === 'subnets' || field === 'excludes') this[field].replace(problem.index ?? 0, suggestion);
-    else if (isText(field)) this[field] = suggestion;
+    if (isText(field)) this[field] = suggestion;
+    else this[field].replace(problem.index ?? 0, suggestion);
     this.touch(field);
   }
 
@@ -143,7 +207,7 @@ function isText(field: Field): field is TextField {
   return (TEXT_FIELDS as readonly Field[]).includes(field);
 }
 
-const TEXT_FIELDS: readonly TextField[] = ['name', 'server', 'sshCommand', 'capture', 'latency'];
+const TEXT_FIELDS: readonly TextField[] = ['name', 'server', 'sshCommand', 'capture', 'latency', 'suffix'];
 
 const FIELDS: readonly Field[] = [
   'name',
@@ -153,4 +217,10 @@ const FIELDS: readonly Field[] = [
   'excludes',
   'capture',
   'latency',
+  'domains',
+  'nameServers',
+  'nsHosts',
+  'seedHosts',
+  'suffix',
+  'share',
 ];

@@ -100,6 +100,7 @@ export function offStatus(profile: ProfileId): Status {
     degraded: false,
     unverified: false,
     blocking: false,
+    outdated: false,
     words: 'Off',
     sentence: '',
     since: 0,

@@ -45,6 +45,7 @@ export class MockEngine implements Backend {
     this.asked.push(command);
     switch (command.type) {
       case 'connect':
+      case 'reconnect':
         return this.#connect(command.profile);
       case 'disconnect':
       case 'toggle':
@@ -85,7 +86,7 @@ export class MockEngine implements Backend {
     hear({ type: 'helper', helper: this.helper.state });
     for (const status of this.statuses.values()) hear({ type: 'status', status });
     if (interest.connections) hear({ type: 'connections', delta: this.#traffic.snapshot(this.#up()) });
-    if (interest.hosts) hear({ type: 'hosts', delta: hostsOf(this.#withNames()) });
+    if (interest.hosts) hear({ type: 'hosts', delta: hostsOf(this.#up()) });
     this.#run();
     return () => {
       this.#listeners.delete(listener);
@@ -144,7 +145,11 @@ export class MockEngine implements Backend {
     if (checked.problems.length > 0) return { type: 'checked', checked };
     const id = profile.id || this.#freeId(profile.name);
     const saved = { ...profile, id };
-    const known = this.profiles.some((one) => one.id === id);
+    const before = this.profiles.find((one) => one.id === id);
+    const status = this.statuses.get(id);
+    if (before && status && status.phase !== 'off' && before.server !== saved.server)
+      this.say({ type: 'status', status: { ...status, outdated: true } });
+    const known = before !== undefined;
     this.#replace(
       known ? this.profiles.map((one) => (one.id === id ? saved : one)) : [saved, ...this.profiles],
     );
@@ -181,11 +186,6 @@ export class MockEngine implements Backend {
     return [...this.statuses.values()]
       .filter(({ phase }) => phase === 'connected')
       .map(({ profile }) => profile);
-  }
-
-  #withNames(): ProfileId[] {
-    const wants = new Set(this.profiles.filter(({ names }) => names.autoHosts).map(({ id }) => id));
-    return this.#up().filter((id) => wants.has(id));
   }
 
   /** Connections move only while somebody looks. */

@@ -37,7 +37,6 @@ const WORK: Sketch[] = [
     server: 'dev@bastion.example.org',
     subnets: ['10/8', '172.20.0.0/16', 'fd00:20::/32'],
     excludes: ['10.0.7.0/24'],
-    names: { ...emptyProfile().names, autoHosts: true },
   },
   {
     id: 'staging',

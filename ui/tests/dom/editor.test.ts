@@ -245,3 +245,37 @@ test('how much may be on its way is a choice, and a number that is checked at it
   await fireEvent.click(byId('save'));
   await waitFor(() => expect(engine.profiles[0]).toMatchObject({ id: 'work', latency: 'unlimited' }));
 });
+
+test('names can be answered by the server, for some domains', async () => {
+  const engine = await open('work');
+  await choose('work');
+  await shortcut('e');
+  await fireEvent.click(byId('advanced').querySelector('summary') as HTMLElement);
+  expect(maybe('field-domains')).toBeNull();
+  await fireEvent.change(byId('field-dns'), { target: { value: 'some' } });
+  await fill('field-domains', 'corp.example lab.example');
+  await fill('field-name-servers', '10.0.0.53@5353');
+  await fireEvent.click(byId('field-auto-nets'));
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect(maybe('editor')).toBeNull());
+  const saved = engine.profiles.find((profile) => profile.id === 'work');
+  expect(saved?.names).toEqual({
+    ...emptyProfile().names,
+    domains: ['corp.example', 'lab.example'],
+    nameServers: ['10.0.0.53@5353'],
+  });
+  expect(saved?.reach.autoNets).toBe(true);
+});
+
+test('another server needs a new connection, which is offered', async () => {
+  const engine = await open('work');
+  await choose('work');
+  expect(maybe('outdated')).toBeNull();
+  await shortcut('e');
+  await fill('field-server', 'me@elsewhere.example.org');
+  await fireEvent.click(byId('save'));
+  await waitFor(() => byId('outdated'));
+  await fireEvent.click(byId('reconnect'));
+  await waitFor(() => expect(maybe('outdated')).toBeNull());
+  expect(engine.statuses.get('work')?.phase).toBe('connecting');
+});

@@ -42,6 +42,10 @@ pub enum Command {
     Toggle {
         profile: ProfileId,
     },
+    /// Ends it and begins anew, with what the profile says now; answered when it begins.
+    Reconnect {
+        profile: ProfileId,
+    },
     /// Connects a profile that is not saved; it is forgotten when the engine ends. For `ropeway run`.
     Run {
         profile: Profile,

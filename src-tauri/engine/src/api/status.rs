@@ -15,6 +15,8 @@ pub struct Status {
     pub unverified: bool,
     /// Traffic to the networks is held while it is down.
     pub blocking: bool,
+    /// The profile says something else of its server, of ssh or of whose traffic than what runs: it needs to connect anew.
+    pub outdated: bool,
     /// The state in words: "Connected", "Reconnecting (2nd try, in 8 s)".
     pub words: String,
     /// What it does for the user: "Traffic to 3 networks goes through bastion.example.org."

@@ -54,6 +54,15 @@ pub enum Later {
     File(String),
 }
 
+impl Parsed {
+    /// Whether a tunnel of the other one can go on as this one: networks and names follow edits, the rest does not.
+    pub fn runs_as(&self, other: &Self) -> bool {
+        let Self { server, ssh_command, capture, while_down, latency, .. } = self;
+        (server, ssh_command, capture) == (&other.server, &other.ssh_command, &other.capture)
+            && (while_down, latency) == (&other.while_down, &other.latency)
+    }
+}
+
 /// What the profile means, or everything that is wrong with it.
 pub fn parse(profile: &Profile) -> Result<Parsed, Vec<Problem>> {
     let (parsed, checked) = check::examine(profile);

@@ -23,6 +23,8 @@ pub struct Picture<'a> {
     pub since: u64,
     pub retry: Option<Duration>,
     pub conflicts: &'a [Conflict],
+    /// What the next attempt goes by.
+    pub next: &'a Context,
     /// What just happened, and is no reason to be anything but connected.
     pub note: Option<&'a Failure>,
 }
@@ -37,6 +39,9 @@ pub fn picture(it: &Picture) -> Status {
         degraded: false,
         unverified: up && !it.health.verified,
         blocking: it.machine.is_blocking(),
+        outdated: phase != Phase::Off
+            && it.next.invalid.is_none()
+            && !it.next.parsed.runs_as(&it.context.parsed),
         words: words(it),
         sentence: sentence(it),
         since: it.since,

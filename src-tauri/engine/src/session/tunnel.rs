@@ -141,6 +141,7 @@ impl Task {
         let (machine, health, since) = (Machine::default(), Health::default(), live::now());
         let status = picture(&Picture {
             context: &context,
+            next: &context,
             machine: &machine,
             health,
             since,
@@ -332,6 +333,7 @@ impl Task {
     fn publish(&self) {
         let now = picture(&Picture {
             context: &self.context,
+            next: &self.next,
             machine: &self.machine,
             health: self.health,
             since: self.since,

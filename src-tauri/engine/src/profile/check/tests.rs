@@ -155,3 +155,20 @@ fn whose_traffic_is_checked_at_its_field() {
     let held = only_problem(&Profile { while_down: WhileDown::Networks, ..cgroup });
     assert!(held.field == Field::Capture && held.message.contains("not a cgroup's"), "{}", held.message);
 }
+
+#[test]
+fn networks_and_names_follow_an_edit_and_the_rest_needs_a_new_connection() {
+    let before = parse(&work()).unwrap();
+    let names = crate::api::Names { dns: true, ..crate::api::Names::default() };
+    let live = Profile { subnets: vec!["10.1/16".into(), "db.corp".into()], names, ..work() };
+    assert!(parse(&live).unwrap().runs_as(&before));
+    for edited in [
+        Profile { server: "other".into(), ..work() },
+        Profile { ssh_command: "ssh -v".into(), ..work() },
+        Profile { capture: "everyone".into(), ..work() },
+        Profile { while_down: WhileDown::Networks, ..work() },
+        Profile { latency: "65536".into(), ..work() },
+    ] {
+        assert!(!parse(&edited).unwrap().runs_as(&before), "{edited:?}");
+    }
+}

@@ -67,6 +67,7 @@ fn after(context: &Context, inputs: impl IntoIterator<Item = Input>, note: Optio
     let pausing = matches!(machine.state(), State::Pausing { .. });
     picture(&Picture {
         context,
+        next: context,
         machine: &machine,
         health: Health { verified: true, ..Health::default() },
         since: 0,
