@@ -6,7 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use ipnet::IpNet;
 use proptest::prelude::*;
-use ropeway_agent_api::{Answer, FoundHost, NoAnswer, Question, Report, Request, Routes, Source, Transport};
+use ropeway_agent_api::{
+    Answer, FoundHost, NoAnswer, Question, Report, Request, Routes, Source, Transport, answers,
+    resolv_conf::ResolvConf,
+};
 
 fn message() -> impl Strategy<Value = Bytes> {
     prop::collection::vec(any::<u8>(), 0..600).prop_map(Bytes::from)
@@ -74,7 +77,9 @@ proptest! {
     #[test]
     fn any_bytes_are_a_message_or_none(kind in 0..8_u8, bytes in message()) {
         let _ = (Question::decode(bytes.clone()), Answer::decode(bytes.clone()));
-        let _ = (Request::decode(kind, bytes.clone()), Report::decode(kind, bytes));
+        let _ = (Request::decode(kind, bytes.clone()), Report::decode(kind, bytes.clone()));
+        let _ = (answers(&bytes, &bytes[bytes.len() / 2..]), answers(&bytes[bytes.len() / 2..], &bytes));
+        let _ = ResolvConf::parse(&String::from_utf8_lossy(&bytes), |_| None);
     }
 }
 

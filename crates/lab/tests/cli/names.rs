@@ -194,3 +194,44 @@ fn an_explanation_says_who_takes_it_and_whether_the_server_can_connect() {
     let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert!(ok && json[0]["phase"] == "connected", "{said}");
 }
+
+/// Cables are pulled, networks come and go, another name server is in charge: what goes through the tunnel does not notice.
+#[test]
+fn the_network_here_may_change_all_the_time() {
+    let Some(lab) = lab_with_names("hammer") else { return };
+    let (client, root) = (lab.client(), lab.client().as_root());
+    let ip = |args: &[&str]| {
+        let output = root.command("ip").expect("a command").args(args).output().expect("ip runs");
+        assert!(output.status.success(), "ip {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let tunnel = up(&lab, &["--domain", "corp.test", "0/0"]);
+    for round in 0..12 {
+        let near = format!("10.20.{}.0/24", 100 + round);
+        let (address, device) = (near.replace(".0/24", ".1/24"), format!("other{round}"));
+        ip(&["link", "add", &device, "type", "bridge"]);
+        ip(&["addr", "add", &address, "dev", &device]);
+        ip(&["link", "set", &device, "up"]);
+        let page = client.fetch("http://web.corp.test/", SOON).expect("curl runs");
+        assert!(
+            page.code == 0 && page.body.contains(lab.word()),
+            "round {round}: {page:?} {:?}",
+            tunnel.lines()
+        );
+        ip(&["link", "del", &device]);
+    }
+    let held = client.fetch(&lab.web_url(Family::V4, "/"), SOON).expect("curl runs");
+    assert!(held.body.contains(lab.word()), "{held:?}");
+}
+
+#[test]
+fn two_tunnels_with_names_of_their_own_do_not_get_in_each_others_way() {
+    let Some(lab) = lab_with_names("two-names") else { return };
+    let client = lab.client();
+    let _one = up(&lab, &["--domain", "corp.test", "10.20.0.0/24"]);
+    let two =
+        Ropeway::start(&lab, Some("server"), &["--domain", "other.test", "10.20.1.0/24"]).expect("it starts");
+    two.wait_for_line("Connected", SOON).expect("it connects, too");
+    assert_eq!(short(&client, &["web.corp.test", "A"]), ["10.20.0.2"], "the first still answers");
+    drop(two);
+    assert_eq!(short(&client, &["web.corp.test", "A"]), ["10.20.0.2"]);
+}

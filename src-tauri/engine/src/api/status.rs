@@ -6,6 +6,10 @@ use super::{Failure, ProfileId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags that are independent of each other, as faces show them"
+)]
 pub struct Status {
     pub profile: ProfileId,
     pub phase: Phase,

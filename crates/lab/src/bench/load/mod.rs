@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod echo;
 pub mod hold;
 pub mod meter;
+pub mod questions;
 pub mod visits;
 
 use std::{

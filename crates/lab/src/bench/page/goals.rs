@@ -41,6 +41,7 @@ pub fn table(record: &Record, reasons: &str) -> String {
             connections(record),
         ),
         ("500 connections at the same instant", "all answered; p99 < 1 s", burst(record)),
+        ("Questions to name servers", "> 5 000 per second, none unanswered", names(record)),
         ("Start to first byte", "agent cached ≤ 1.15 × `ssh -D`; agent sent ≤ sshuttle", start(record)),
         (
             "10 000 idle connections",
@@ -207,6 +208,14 @@ fn burst(record: &Record) -> Vec<Demand> {
     vec![
         at_most("not answered", failed, 0.0, Unit::Whole),
         at_most("p99 ms", record.median("connections/burst/ropeway/p99"), 1_000.0, Unit::Whole),
+    ]
+}
+
+fn names(record: &Record) -> Vec<Demand> {
+    let failed = record.numbers.get("names/ropeway-dns/failed").map(|rounds| rounds.iter().sum());
+    vec![
+        at_least("per second", record.median("names/ropeway-dns/rate"), 5_000.0, Unit::Whole),
+        at_most("unanswered", failed, 0.0, Unit::Whole),
     ]
 }
 

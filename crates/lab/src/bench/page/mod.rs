@@ -32,12 +32,13 @@ type Section = fn(&Record) -> String;
 /// The whole page.
 fn page(record: &Record, reasons: &str) -> String {
     let has = |part: &str| record.runs.contains_key(part);
-    let sections: [(&str, Section); 8] = [
+    let sections: [(&str, Section); 9] = [
         ("bulk", tables::bulk),
         ("load", tables::load),
         ("step", tables::step),
         ("both", tables::both),
         ("connections", tables::connections),
+        ("names", tables::names),
         ("start", tables::start),
         ("idle", tables::idle),
         ("stopped", tables::stopped),

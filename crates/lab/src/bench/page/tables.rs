@@ -177,6 +177,26 @@ pub fn connections(record: &Record) -> String {
     text
 }
 
+/// Questions to name servers.
+pub fn names(record: &Record) -> String {
+    let mut text = String::from(
+        "## Questions to name servers, no delay\n\n32 askers, one question after the other, answered by a name server \
+         behind the server. Times in ms; not answered is who waited for 5 s.\n\n\
+         | | per second | p50 | p99 | not answered |\n|---|---:|---:|---:|---:|\n",
+    );
+    for kind in parts::names::KINDS {
+        let median = |what: &str, unit| cell(record.median(&format!("names/{}/{what}", kind.name())), unit);
+        text += &row(&[
+            title(kind.name()).to_owned(),
+            median("rate", Unit::Whole),
+            median("p50", Unit::Tenth),
+            median("p99", Unit::Tenth),
+            median("failed", Unit::Whole),
+        ]);
+    }
+    text
+}
+
 /// Cold starts.
 pub fn start(record: &Record) -> String {
     let mut text = String::from(

@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod connections;
 pub mod idle;
 pub mod load;
+pub mod names;
 pub mod start;
 pub mod step;
 pub mod stopped;
@@ -26,6 +27,7 @@ pub const ALL: &[Part] = &[
     ("step", step::measure),
     ("both", both::measure),
     ("connections", connections::measure),
+    ("names", names::measure),
     ("start", start::measure),
     ("idle", idle::measure),
     ("stopped", stopped::measure),

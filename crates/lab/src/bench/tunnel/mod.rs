@@ -17,6 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use ropeway_helper_api::Grant;
 
 use super::{
     load,
@@ -52,7 +53,11 @@ pub enum Kind {
     RopewayKnown,
     /// Ropeway that bounds nothing but what ssh itself does: the most that can be moved, at any latency.
     Unbounded,
+    /// With `--dns`.
+    RopewayDns,
     Sshuttle,
+    /// With `--dns`.
+    SshuttleDns,
     SshuttleUnbounded,
     /// `ssh -D`, with a redirector before it.
     Socks,
@@ -65,6 +70,8 @@ impl Kind {
             Self::Ropeway => "ropeway",
             Self::RopewayKnown => "ropeway-known",
             Self::Unbounded => "unbounded",
+            Self::RopewayDns => "ropeway-dns",
+            Self::SshuttleDns => "sshuttle-dns",
             Self::Sshuttle => "sshuttle",
             Self::SshuttleUnbounded => "sshuttle-unbounded",
             Self::Socks => "socks",
@@ -77,6 +84,8 @@ pub fn title(name: &str) -> &str {
     match name {
         "ropeway" => "Ropeway",
         "ropeway-known" => "Ropeway, server known (AES-GCM)",
+        "ropeway-dns" => "Ropeway `--dns`",
+        "sshuttle-dns" => "sshuttle `--dns`",
         "unbounded" => "Ropeway `--no-latency-control`",
         "sshuttle" => "sshuttle",
         "sshuttle-unbounded" => "sshuttle `--no-latency-control`",
@@ -137,6 +146,12 @@ impl Tunnel {
                 let args = [net, "--no-latency-control"];
                 Running::Ropeway(Ropeway::start(lab, Some(stage.server()), &args)?)
             }
+            Kind::RopewayDns => {
+                forget(stage)?;
+                lab.grant(Grant::All)?;
+                Running::Ropeway(Ropeway::start(lab, Some(stage.server()), &[net, "--dns"])?)
+            }
+            Kind::SshuttleDns => Running::Peer(peers::sshuttle(stage, net, &["--dns"])?),
             Kind::Sshuttle => Running::Peer(peers::sshuttle(stage, net, &[])?),
             Kind::SshuttleUnbounded => Running::Peer(peers::sshuttle(stage, net, &["--no-latency-control"])?),
             Kind::Socks => Running::Peer(peers::socks(stage, net)?),
