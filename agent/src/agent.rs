@@ -12,7 +12,6 @@ use ropeway_mux::{Config, Connection, Event, Micros, Role};
 use crate::clock::Clock;
 use crate::errands::Errands;
 use crate::fatal::{Fatal, while_doing};
-use crate::names::Names;
 use crate::pipe::{Pipe, STDIN, STDOUT};
 use crate::processor;
 use crate::targets::Targets;
@@ -35,7 +34,8 @@ impl Agent {
         let poll = Poll::new().map_err(while_doing("create a poll"))?;
         let pipe = Pipe::new(poll.registry())?;
         let registry = || poll.registry().try_clone().map_err(while_doing("share the poll"));
-        let (targets, errands) = (Targets::new(registry()?), Errands::new(registry()?));
+        let targets = Targets::new(registry()?);
+        let errands = Errands::new([registry()?, registry()?, registry()?]);
         Ok(Self {
             clock: Clock::start(),
             mux: Connection::new(Config { hardware_aes: processor::has_aes(), ..Config::new(Role::Agent) }),
@@ -74,7 +74,7 @@ impl Agent {
             return Some(Duration::ZERO);
         }
         let deadlines =
-            [self.mux.next_deadline(), self.targets.next_deadline(), self.errands.names.next_deadline()];
+            [self.mux.next_deadline(), self.targets.next_deadline(), self.errands.next_deadline()];
         deadlines.into_iter().flatten().min().map(|deadline| self.clock.until(deadline))
     }
 
@@ -82,15 +82,13 @@ impl Agent {
         let now = self.clock.now();
         self.mux.expire(now);
         self.targets.expire(&mut self.mux, now);
-        self.errands.names.expire(&mut self.mux, now);
+        self.errands.expire(&mut self.mux, now);
     }
 
     fn dispatch(&mut self, event: &mio::event::Event) {
         match event.token() {
             STDIN | STDOUT => self.pipe.note(event),
-            token if Names::owns(token) => {
-                self.errands.names.on_ready(token, &mut self.mux, self.clock.now());
-            }
+            token if Errands::own(token) => self.errands.on_ready(token, &mut self.mux, self.clock.now()),
             _ => self.targets.on_ready(event, &mut self.mux, self.clock.now()),
         }
     }
@@ -123,7 +121,7 @@ fn obey(event: &Event, targets: &mut Targets, errands: &mut Errands, mux: &mut C
         Event::Eof { id } => targets.on_eof(id, mux, now),
         Event::Reset { id, .. } => targets.abort(id),
         Event::Datagram { flow, ref data } => errands.on_datagram(flow, data.clone(), mux, now),
-        Event::Control { kind, ref data } => errands.on_control(kind, data.clone(), mux),
+        Event::Control { kind, ref data } => errands.on_control(kind, data.clone(), mux, now),
         // the first two belong to the client's role
         Event::Opened { .. } | Event::Refused { .. } | Event::Ready | Event::Pong { .. } => {}
     }

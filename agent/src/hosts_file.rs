@@ -8,9 +8,25 @@ const LARGEST: u64 = 8 << 20;
 
 /// Its addresses for a name, in the file's order.
 pub fn addresses(name: &str) -> Vec<IpAddr> {
+    find(&read(), name)
+}
+
+/// Its names with their addresses, in the file's order; at most so many.
+pub fn all(most: usize) -> Vec<(String, IpAddr)> {
+    list(&read()).take(most).collect()
+}
+
+fn read() -> String {
     let sane = fs::metadata("/etc/hosts").is_ok_and(|data| data.len() <= LARGEST);
-    let text = if sane { fs::read_to_string("/etc/hosts").unwrap_or_default() } else { String::new() };
-    find(&text, name)
+    if sane { fs::read_to_string("/etc/hosts").unwrap_or_default() } else { String::new() }
+}
+
+fn list(text: &str) -> impl Iterator<Item = (String, IpAddr)> {
+    text.lines().map(|line| line.split('#').next().unwrap_or_default()).flat_map(|line| {
+        let mut words = line.split_whitespace();
+        let address: Option<IpAddr> = words.next().and_then(|word| word.parse().ok());
+        words.filter_map(move |name| Some((name.to_owned(), address?)))
+    })
 }
 
 fn find(text: &str, name: &str) -> Vec<IpAddr> {
@@ -43,5 +59,13 @@ mod tests {
         let found: Vec<String> = find(text, "db.").iter().map(ToString::to_string).collect();
         assert_eq!(found, ["10.0.0.5", "fd00::5"]);
         assert!(find(text, "d").is_empty());
+    }
+
+    #[test]
+    fn every_name_with_its_address() {
+        let found: Vec<String> = list("10.0.0.5\tdb.corp db # x\nx y\n\nfd00::5 web\n")
+            .map(|(name, ip)| format!("{name} {ip}"))
+            .collect();
+        assert_eq!(found, ["db.corp 10.0.0.5", "db 10.0.0.5", "web fd00::5"]);
     }
 }

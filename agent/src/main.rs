@@ -2,7 +2,8 @@
 //!
 //! Stdin and stdout are the two directions of one mux pipe; stderr is for one line that says why it ended.
 //! One thread, one poll, no timer while nothing happens. Names are never resolved with libc: a static glibc that asks
-//! NSS crashes on other distributions. Questions to name servers are passed on ([`names`]). Start reading at
+//! NSS crashes on other distributions. Questions to name servers are passed on ([`names`]), and asked for whoever wants to
+//! know which computers are near ([`hostwatch`]; what it remembers is written by a thread that ends with that). Start reading at
 //! [`agent::Agent::run`].
 
 mod agent;
@@ -10,6 +11,7 @@ mod clock;
 mod errands;
 mod fatal;
 mod hosts_file;
+mod hostwatch;
 mod limits;
 mod names;
 mod pipe;

@@ -29,7 +29,7 @@ impl Picture {
                 }
             }
             Event::Helper { helper } => self.helper = Some(helper),
-            Event::Connections { .. } | Event::Leaks { .. } => {}
+            Event::Connections { .. } | Event::Hosts { .. } | Event::Leaks { .. } => {}
         }
     }
 

@@ -18,6 +18,10 @@ pub struct Resolvers {
 }
 
 impl Resolvers {
+    pub fn of_this_machine() -> Self {
+        Self::new("/etc/resolv.conf".into())
+    }
+
     pub fn new(file: PathBuf) -> Self {
         let read = ResolvConf { servers: vec![THIS_MACHINE], search: vec![] };
         Self { file, read_at: None, read }

@@ -2,7 +2,7 @@
 //! datagrams. Pure: values to bytes and back, no I/O, nothing of how they travel.
 //!
 //! ```text
-//! control    Request (engine to agent), Report (agent to engine): routes, names of the hosts file
+//! control    Request (engine to agent), Report (agent to engine): routes, names of the hosts file, names near the server
 //! datagrams  by flow: Question and Answer of name servers
 //! ```
 //! What both ends have to read alike is here, too: whether a DNS message answers a question, and `resolv.conf`.
@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 mod answers;
+mod hosts;
 mod names;
 mod report;
 mod request;
@@ -20,6 +21,7 @@ mod routes;
 mod wire;
 
 pub use answers::answers;
+pub use hosts::{FoundHost, Source};
 pub use names::{Answer, NoAnswer, Question, Transport};
 pub use report::Report;
 pub use request::Request;

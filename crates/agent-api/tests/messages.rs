@@ -7,7 +7,8 @@ use bytes::Bytes;
 use ipnet::IpNet;
 use proptest::prelude::*;
 use ropeway_agent_api::{
-    Answer, NoAnswer, Question, Report, Request, Routes, Transport, answers, resolv_conf::ResolvConf,
+    Answer, FoundHost, NoAnswer, Question, Report, Request, Routes, Source, Transport, answers,
+    resolv_conf::ResolvConf,
 };
 
 fn message() -> impl Strategy<Value = Bytes> {
@@ -41,13 +42,23 @@ fn routes() -> impl Strategy<Value = Routes> {
 
 fn request() -> impl Strategy<Value = Request> {
     let look_up = (any::<u32>(), ".{0,60}").prop_map(|(id, name)| Request::LookUp { id, name });
-    prop_oneof![Just(Request::Routes), look_up]
+    let watch = (prop::collection::vec("[a-z.ü]{0,30}", 0..20), any::<bool>())
+        .prop_map(|(seeds, auto)| Request::WatchHosts { seeds, auto });
+    prop_oneof![Just(Request::Routes), look_up, watch]
+}
+
+fn found() -> impl Strategy<Value = FoundHost> {
+    let source =
+        [Source::HostsFile, Source::Seed, Source::ReverseDns, Source::NetBios, Source::Cache].map(Just);
+    (".{0,60}", any::<IpAddr>(), proptest::strategy::Union::new(source))
+        .prop_map(|(name, address, source)| FoundHost { name, address, source })
 }
 
 fn report() -> impl Strategy<Value = Report> {
     let looked_up = (any::<u32>(), prop::collection::vec(any::<IpAddr>(), 0..20))
         .prop_map(|(id, addresses)| Report::LookedUp { id, addresses });
-    prop_oneof![routes().prop_map(Report::Routes), looked_up]
+    let hosts = prop::collection::vec(found(), 0..20).prop_map(Report::Hosts);
+    prop_oneof![routes().prop_map(Report::Routes), looked_up, hosts]
 }
 
 proptest! {
@@ -81,4 +92,20 @@ fn what_is_too_long_is_cut_and_still_read() {
     assert!(bytes.len() <= 65_536, "{}", bytes.len());
     let Ok(Some(Report::Routes(read))) = Report::decode(kind, bytes) else { panic!("not read") };
     assert_eq!((read.networks.len(), read.search.len()), (Routes::MAX, Routes::MAX_SEARCH));
+}
+
+#[test]
+fn the_longest_lists_of_names_fit_into_a_message() {
+    let found =
+        FoundHost { name: "ä".repeat(200), address: "2001:db8::1".parse().unwrap(), source: Source::Cache };
+    let (kind, bytes) = Report::Hosts(vec![found; 9999]).encode();
+    assert!(bytes.len() <= 65_536, "{}", bytes.len());
+    let Ok(Some(Report::Hosts(read))) = Report::decode(kind, bytes) else { panic!("not read") };
+    assert_eq!(read.len(), Report::MAX_HOSTS);
+    let (kind, bytes) = Request::WatchHosts { seeds: vec!["ä".repeat(200); 9999], auto: true }.encode();
+    assert!(bytes.len() <= 65_536, "{}", bytes.len());
+    let Ok(Some(Request::WatchHosts { seeds, .. })) = Request::decode(kind, bytes) else {
+        panic!("not read")
+    };
+    assert_eq!(seeds.len(), Request::MAX_SEEDS);
 }

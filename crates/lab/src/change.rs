@@ -1,14 +1,14 @@
 //! What tests change while a lab is up.
 
-use std::net::IpAddr;
+use std::{fs, net::IpAddr};
 
 use anyhow::Result;
 use ropeway_helper_api::Grant;
 
 use crate::{
-    files::Folder,
+    files::{self, Folder},
     lab::Lab,
-    network::{self, Place},
+    network::{self, Family, Place},
     serve::dns,
     system_bus,
 };
@@ -17,6 +17,19 @@ impl Lab {
     /// What the name server of the lab, which the client asks, says from now on; see [`crate::SERVER_NAME`].
     pub fn set_names(&self, names: &[(&str, IpAddr)]) -> Result<()> {
         dns::write_zone(&Folder::of(self.name()).zone(), names)
+    }
+
+    /// What the host's own hosts file says from now on, beside what all have.
+    pub fn add_to_hosts_file(&self, place: Place, lines: &str) -> Result<()> {
+        let file = files::hosts_file(&Folder::of(self.name()).host(place));
+        Ok(fs::write(file, format!("{}{lines}", files::HOSTS))?)
+    }
+
+    /// The host's programs ask the lab's name server from now on, for short names in this domain.
+    pub fn give_name_server(&self, place: Place, domain: &str) -> Result<()> {
+        let file = files::resolv_conf(&Folder::of(self.name()).host(place));
+        let server = Place::Hub.address(Family::V4);
+        Ok(fs::write(file, format!("nameserver {server}\nsearch {domain}\n"))?)
     }
 
     /// What the name server in the private network says from now on: names below `corp.test`.

@@ -8,7 +8,10 @@ use std::{
 
 use ropeway_helper_api::{
     HostEntry, HostRefusal, Hosts, RefusedHost,
-    hosts::limit::{ENTRIES, LABEL, NAME, SUFFIXES},
+    hosts::{
+        is_host_name, is_suffix,
+        limit::{ENTRIES, NAME, SUFFIXES},
+    },
 };
 
 /// What is already there.
@@ -30,7 +33,7 @@ pub enum BadList {
     TooManyEntries(usize),
     #[error("{0} suffixes, at most {SUFFIXES} are allowed")]
     TooManySuffixes(usize),
-    #[error("suffix {0:?} is not a name of two or more labels")]
+    #[error("suffix {0:?} is no name, or ends everybody's names")]
     Suffix(String),
 }
 
@@ -47,7 +50,9 @@ pub fn check(
     for entry in &hosts.entries {
         let name = entry.name.to_ascii_lowercase();
         match circumstances.refusal(&name, entry.address, &suffixes, &earlier) {
-            Some(why) => refused.push(RefusedHost { name: shortened(&entry.name), why }),
+            Some(why) => {
+                refused.push(RefusedHost { name: shortened(&entry.name), address: entry.address, why });
+            }
             None if seen.insert((name.clone(), entry.address.is_ipv4())) => {
                 accepted.push(HostEntry { name, address: entry.address });
             }
@@ -65,8 +70,8 @@ fn suffixes(hosts: &Hosts) -> Result<Vec<String>, BadList> {
         return Err(BadList::TooManySuffixes(hosts.suffixes.len()));
     }
     let check = |suffix: &String| {
-        let good = is_host_name(suffix) && suffix.contains('.');
-        good.then(|| format!(".{}", suffix.to_ascii_lowercase()))
+        is_suffix(suffix)
+            .then(|| format!(".{}", suffix.to_ascii_lowercase()))
             .ok_or_else(|| BadList::Suffix(shortened(suffix)))
     };
     hosts.suffixes.iter().map(check).collect()
@@ -109,25 +114,6 @@ impl<'a> Circumstances<'a> {
         let other = earlier.get(name).is_some_and(|addresses| !addresses.contains(&address));
         other.then_some(HostRefusal::TakenBySession)
     }
-}
-
-/// RFC 1123, section 2.1. No name that a program could read as an address: its last label is no number.
-fn is_host_name(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or_default();
-    (1..=NAME).contains(&name.len()) && name.split('.').all(is_label) && !is_number(last)
-}
-
-fn is_label(label: &str) -> bool {
-    (1..=LABEL).contains(&label.len())
-        && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-}
-
-/// As `inet_aton` reads numbers.
-fn is_number(label: &str) -> bool {
-    let hex = label.strip_prefix("0x").or(label.strip_prefix("0X"));
-    label.bytes().all(|b| b.is_ascii_digit()) || hex.is_some_and(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// This computer's own names, and those that programs look for without being told: whoever answers as `wpad` becomes

@@ -6,7 +6,7 @@ use ropeway_helper::hosts::names::{BadList, Circumstances, check};
 use ropeway_helper_api::{
     HostEntry,
     HostRefusal::{self, Address, Reserved, Suffix, Syntax, Taken, TakenBySession},
-    Hosts, RefusedHost,
+    Hosts,
     hosts::limit,
 };
 
@@ -121,7 +121,7 @@ fn names_of_an_earlier_session_stay_with_it_unless_both_mean_the_same() {
     let circumstances =
         Circumstances { inside: &inside, file: &file, earlier: &[&earlier], machine: "laptop" };
     let hosts = list(&[("Shared", "10.0.0.1"), ("shared", "fd00::2")]);
-    let (accepted, left_out) = check(&hosts, &circumstances).unwrap();
+    let (accepted, left_out) = checked_in(&hosts, &circumstances);
     assert_eq!(accepted, list(&[("shared", "10.0.0.1")]).entries);
     assert_eq!(left_out, [refused("shared", TakenBySession)]);
 }
@@ -135,8 +135,27 @@ fn the_first_address_of_each_family_counts_and_names_become_small() {
 }
 
 #[test]
+fn a_suffix_may_be_one_word_that_is_nobodys_country() {
+    let hosts =
+        Hosts { suffixes: vec!["Work".into()], ..list(&[("db.work", "10.0.0.1"), ("work", "10.0.0.1")]) };
+    assert_eq!(checked(&hosts, &inside).1, []);
+    let hosts = Hosts { suffixes: vec!["work".into()], ..list(&[("db.network", "10.0.0.1")]) };
+    assert_eq!(checked(&hosts, &inside).1, [refused("db.network", Suffix)]);
+}
+
+#[test]
+fn a_refusal_says_which_of_two_addresses_it_is_about() {
+    let hosts = list(&[("db", "11.0.0.1"), ("db", "10.0.0.1")]);
+    let circumstances =
+        Circumstances { inside: &inside, file: &HashSet::new(), earlier: &[], machine: "laptop" };
+    let (accepted, left_out) = check(&hosts, &circumstances).unwrap();
+    assert_eq!(accepted, list(&[("db", "10.0.0.1")]).entries);
+    assert_eq!(left_out[0].address, "11.0.0.1".parse::<IpAddr>().unwrap());
+}
+
+#[test]
 fn a_list_beyond_the_limits_is_refused_as_a_whole() {
-    for suffix in ["", "com", ".com", "corp.example.", "*.example", "a b.example", "corp.1"] {
+    for suffix in ["", "com", "DE", ".com", "corp.example.", "*.example", "a b.example", "corp.1"] {
         let hosts = Hosts { suffixes: vec![suffix.into()], entries: vec![] };
         assert_eq!(error(&hosts), BadList::Suffix(suffix.into()), "{suffix}");
     }
@@ -157,12 +176,17 @@ fn a_refusal_repeats_no_more_than_a_name_can_have() {
 fn refusal(name: &str) -> Option<HostRefusal> {
     let (accepted, left_out) = checked(&list(&[(name, "10.1.2.3")]), &inside);
     assert_eq!(accepted.len() + left_out.len(), 1);
-    left_out.first().map(|host| host.why)
+    left_out.first().map(|(_, why)| *why)
 }
 
-fn checked(hosts: &Hosts, inside: &dyn Fn(IpAddr) -> bool) -> (Vec<HostEntry>, Vec<RefusedHost>) {
+fn checked(hosts: &Hosts, inside: &dyn Fn(IpAddr) -> bool) -> (Vec<HostEntry>, Vec<(String, HostRefusal)>) {
     let file = HashSet::from([b"printer".to_vec()]);
-    check(hosts, &Circumstances { inside, file: &file, earlier: &[], machine: "Laptop.home.arpa" }).unwrap()
+    checked_in(hosts, &Circumstances { inside, file: &file, earlier: &[], machine: "Laptop.home.arpa" })
+}
+
+fn checked_in(hosts: &Hosts, all: &Circumstances) -> (Vec<HostEntry>, Vec<(String, HostRefusal)>) {
+    let (accepted, left_out) = check(hosts, all).unwrap();
+    (accepted, left_out.into_iter().map(|host| (host.name, host.why)).collect())
 }
 
 fn error(hosts: &Hosts) -> BadList {
@@ -188,6 +212,6 @@ fn list(entries: &[(&str, &str)]) -> Hosts {
     Hosts { suffixes: suffixes.map(String::from).into(), entries: entries.iter().map(entry).collect() }
 }
 
-fn refused(name: &str, why: HostRefusal) -> RefusedHost {
-    RefusedHost { name: name.into(), why }
+fn refused(name: &str, why: HostRefusal) -> (String, HostRefusal) {
+    (name.into(), why)
 }

@@ -46,6 +46,8 @@ pub enum Task {
     },
     /// Open what crashed tunnels left closed
     RestoreNetwork(RestoreNetwork),
+    /// Look for names of computers near a server, and print them as they are found: no tunnel, no root
+    Hostwatch(Hostwatch),
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,6 +77,8 @@ pub struct Run {
     pub whose: Whose,
     #[command(flatten)]
     pub latency: Latency,
+    #[command(flatten)]
+    pub hosts: Hosts,
     /// While the tunnel is down, also after a crash, reject what would go through it, or everything
     #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "networks")]
     pub fail_closed: Option<FailClosed>,
@@ -164,6 +168,31 @@ pub struct Latency {
     pub no_latency_control: bool,
 }
 
+/// Names of computers near the server; they lead there while the tunnel is up.
+#[derive(Debug, clap::Args)]
+pub struct Hosts {
+    /// Look for names of computers near the server, and put them into this computer's hosts file
+    #[arg(short = 'H', long)]
+    pub auto_hosts: bool,
+    /// Look for these names, with or without --auto-hosts
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub seed_hosts: Vec<String>,
+}
+
+/// The search for names alone.
+#[derive(Debug, clap::Args)]
+pub struct Hostwatch {
+    /// The server, as ssh knows it; without it, the agent looks around this computer
+    #[arg(short, long, value_name = "[USER@]HOST[:PORT]")]
+    pub remote: Option<String>,
+    /// Instead of `ssh`: a program and its options, as in a shell (but run without one)
+    #[arg(short = 'e', long, value_name = "COMMAND")]
+    pub ssh_cmd: Option<String>,
+    /// Look for these names, too
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub seed_hosts: Vec<String>,
+}
+
 /// What is rejected while the tunnel is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FailClosed {
@@ -232,7 +261,7 @@ fn entries(list: Vec<String>, files: &[PathBuf]) -> Vec<String> {
 
 /// sshuttle's command line has no word for what is to be done: what begins like one of its own means `run`.
 pub fn with_task(mut words: Vec<OsString>) -> Vec<OsString> {
-    const TASKS: [&str; 5] = ["run", "explain", "status", "helper", "restore-network"];
+    const TASKS: [&str; 6] = ["run", "explain", "status", "helper", "restore-network", "hostwatch"];
     const ALONE: [&str; 4] = ["-h", "--help", "-V", "--version"];
     let texts: Vec<&str> = words.iter().skip(1).filter_map(|word| word.to_str()).collect();
     let like_sshuttle =
@@ -253,7 +282,7 @@ impl Run {
             ssh_command: self.ssh_cmd.unwrap_or_default(),
             subnets: entries(self.subnets, &self.subnets_from),
             excludes: entries(self.exclude, &self.exclude_from),
-            names: self.names.into_profile(),
+            names: self.hosts.beside(self.names.into_profile()),
             reach: self.reach.into_profile(),
             capture: self.whose.capture(),
             while_down: match self.fail_closed {
@@ -262,6 +291,28 @@ impl Run {
                 Some(FailClosed::Everything) => WhileDown::Everything,
             },
             latency: self.latency.text(),
+            ..Profile::default()
+        }
+    }
+}
+
+impl Hosts {
+    /// As a profile has them, beside what else it wants of names.
+    fn beside(self, names: api::Names) -> api::Names {
+        api::Names { auto_hosts: self.auto_hosts, seed_hosts: self.seed_hosts, ..names }
+    }
+}
+
+impl Hostwatch {
+    /// A profile that says whom to ask and for what.
+    pub fn profile(self) -> Profile {
+        let hosts = Hosts { auto_hosts: true, seed_hosts: self.seed_hosts };
+        let server = self.remote.unwrap_or_default();
+        Profile {
+            name: if server.is_empty() { "This computer".to_owned() } else { server.clone() },
+            server,
+            ssh_command: self.ssh_cmd.unwrap_or_default(),
+            names: hosts.beside(api::Names::default()),
             ..Profile::default()
         }
     }
@@ -296,6 +347,22 @@ mod tests {
         let args = Args::try_parse_from([&["ropeway", "run"], options, &["10/8"]].concat())?;
         let Task::Run(run) = args.task else { panic!("another task") };
         Ok(run.profile())
+    }
+
+    #[test]
+    fn names_are_looked_for_when_that_is_wanted() {
+        for (options, auto, seeds) in [
+            (&[][..], false, &[][..]),
+            (&["-H"], true, &[]),
+            (&["--auto-hosts", "--seed-hosts", "db,web"], true, &["db", "web"]),
+            (&["--seed-hosts=db", "--seed-hosts=web"], false, &["db", "web"]),
+        ] {
+            let names = profile(options).unwrap().names;
+            assert_eq!(
+                (names.auto_hosts, names.seed_hosts),
+                (auto, seeds.iter().map(ToString::to_string).collect())
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod helper;
+mod hostwatch;
 mod run;
 mod say;
 mod service;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Task::Status { json } => ask::status(json),
         Task::Helper { task } => helper::run(task),
         Task::RestoreNetwork(task) => helper::restore(task),
+        Task::Hostwatch(task) => hostwatch::run(task),
     }
 }
 

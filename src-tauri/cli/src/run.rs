@@ -22,6 +22,11 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
 /// Runs until told to end. Fails when the tunnel stops for good.
 pub fn run(run: Run, service: Running, verbose: bool) -> ExitCode {
+    until_told(tunnel(run, service, verbose))
+}
+
+/// Runs it, and tells of its failure.
+pub fn until_told(work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -29,7 +34,7 @@ pub fn run(run: Run, service: Running, verbose: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = runtime.block_on(tunnel(run, service, verbose));
+    let result = runtime.block_on(work);
     // a thread that is still at something must not hold up the end
     runtime.shutdown_background();
     match result {
@@ -71,7 +76,7 @@ async fn tunnel(run: Run, mut service: Running, verbose: bool) -> Result<(), Fai
 const STILL_HELD: &str = "Traffic is still held. `ropeway restore-network` lets it through again.";
 
 /// To end: Ctrl-C, or a service manager's word.
-struct Requests {
+pub struct Requests {
     interrupt: Signal,
     terminate: Signal,
     /// The terminal is closed; None where somebody (`nohup`) wants us to outlive that.
@@ -79,7 +84,7 @@ struct Requests {
 }
 
 impl Requests {
-    fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let hang_up = (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?;
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -88,7 +93,8 @@ impl Requests {
         })
     }
 
-    async fn next(&mut self) {
+    /// The next one.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -11,6 +11,7 @@ use crate::{
     desk::Desk,
     explain::explain,
     helper::Helper,
+    hosts,
     hub::{Hub, Subscription},
     import,
     live::{Feed, Table},
@@ -45,7 +46,8 @@ struct Inner {
     ups: Arc<Ups>,
     caretaker: Caretaker,
     runtime: Runtime,
-    feed: JoinHandle<()>,
+    hosts: Arc<hosts::Table>,
+    feeds: [JoinHandle<()>; 2],
 }
 
 impl Engine {
@@ -59,6 +61,8 @@ impl Engine {
             Failure::new(Code::Resources, setup.runtime.display().to_string(), error.to_string())
         })?;
         let (hub, table) = (Arc::new(Hub::default()), Arc::new(Table::default()));
+        let hosts = Arc::new(hosts::Table::default());
+        let names = hosts::Feed { table: hosts.clone(), hub: hub.clone(), watched: hub.watched() };
         let helper = Arc::new(Helper::new(setup.helper.clone()));
         let ups: Arc<Ups> = Arc::default();
         let meters = Arc::new(Meters::new(helper.clone()));
@@ -68,6 +72,7 @@ impl Engine {
             helper: helper.clone(),
             table: table.clone(),
             meters: meters.clone(),
+            hosts: hosts.clone(),
             agents: Arc::new(Agents::find(&setup.agents)),
             ours: Arc::default(),
             names: Names::default(),
@@ -86,7 +91,8 @@ impl Engine {
             helper,
             ups,
             runtime,
-            feed: tokio::spawn(feed.run()),
+            hosts,
+            feeds: [tokio::spawn(feed.run()), tokio::spawn(names.run())],
         };
         inner.reload();
         let inner = Arc::new(inner);
@@ -111,6 +117,9 @@ impl Engine {
         }
         if interest.connections {
             tell(Event::Connections { delta: self.inner.table.snapshot() });
+        }
+        if interest.hosts {
+            tell(Event::Hosts { delta: self.inner.hosts.snapshot() });
         }
         subscription
     }
@@ -210,7 +219,7 @@ impl Inner {
         self.desk.disconnect_all().await;
         let open = !self.desk.holds_anything();
         self.helper.end().await;
-        self.feed.abort();
+        self.feeds.iter().for_each(JoinHandle::abort);
         self.hub.close();
         self.runtime.remove();
         open

@@ -1,13 +1,13 @@
 //! Fans events out to the faces that listen.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 
-use crate::api::{ConnectionsDelta, Event, Interest};
+use crate::api::{Event, Interest};
 
 /// Events that a face may be behind. A state change is told within milliseconds, so only a face that hangs gets
 /// there; it is told everything anew when it comes back.
@@ -17,7 +17,7 @@ const BEHIND: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Hub {
     faces: Mutex<Vec<Face>>,
-    watched: Arc<Notify>,
+    watched: watch::Sender<()>,
 }
 
 /// One face's stream of events; dropping it ends it.
@@ -29,16 +29,25 @@ pub struct Subscription {
 struct Face {
     events: mpsc::Sender<Event>,
     interest: Interest,
-    /// Has missed something of the live table.
-    behind: AtomicBool,
+    /// Has missed something of a live list.
+    behind: [AtomicBool; TOPICS],
 }
+
+/// The live lists, which are told only to those who look at them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    Connections,
+    Hosts,
+}
+
+const TOPICS: usize = 2;
 
 impl Hub {
     /// From now on it hears everything. The sender is for what only the new one has to hear.
     pub fn subscribe(&self, interest: Interest) -> (Subscription, mpsc::Sender<Event>) {
         let (sender, events) = mpsc::channel(BEHIND);
-        self.faces().push(Face { events: sender.clone(), interest, behind: AtomicBool::new(false) });
-        self.watched.notify_one();
+        self.faces().push(Face { events: sender.clone(), interest, behind: Default::default() });
+        self.watched.send_replace(());
         (Subscription { events }, sender)
     }
 
@@ -55,11 +64,11 @@ impl Hub {
         });
     }
 
-    /// To those who look at connections; one who missed some gets everything again as soon as it reads.
-    pub fn send_connections(&self, event: &Event, snapshot: impl Fn() -> ConnectionsDelta) {
+    /// To those who look at it; one who missed some gets everything again as soon as it reads.
+    pub fn send_live(&self, topic: Topic, event: &Event, snapshot: impl Fn() -> Event) {
         self.faces().retain(|face| {
-            if face.interest.connections {
-                face.send_connections(event, &snapshot);
+            if face.watches(topic) {
+                face.send_live(topic, event, &snapshot);
             }
             !face.events.is_closed()
         });
@@ -74,13 +83,13 @@ impl Hub {
         }
     }
 
-    pub fn anybody_watches(&self) -> bool {
-        self.faces().iter().any(|face| face.interest.connections && !face.events.is_closed())
+    pub fn anybody_watches(&self, topic: Topic) -> bool {
+        self.faces().iter().any(|face| face.watches(topic) && !face.events.is_closed())
     }
 
     /// Rings when a subscription begins.
-    pub fn watched(&self) -> Arc<Notify> {
-        self.watched.clone()
+    pub fn watched(&self) -> watch::Receiver<()> {
+        self.watched.subscribe()
     }
 
     fn faces(&self) -> MutexGuard<'_, Vec<Face>> {
@@ -89,16 +98,20 @@ impl Hub {
 }
 
 impl Face {
-    fn send_connections(&self, event: &Event, snapshot: impl Fn() -> ConnectionsDelta) {
+    fn watches(&self, topic: Topic) -> bool {
+        match topic {
+            Topic::Connections => self.interest.connections,
+            Topic::Hosts => self.interest.hosts,
+        }
+    }
+
+    fn send_live(&self, topic: Topic, event: &Event, snapshot: impl Fn() -> Event) {
+        let behind = &self.behind[topic as usize];
         // half of the room stays free for states
         if self.events.capacity() < BEHIND / 2 {
-            return self.behind.store(true, Relaxed);
+            return behind.store(true, Relaxed);
         }
-        let event = if self.behind.swap(false, Relaxed) {
-            Event::Connections { delta: snapshot() }
-        } else {
-            event.clone()
-        };
+        let event = if behind.swap(false, Relaxed) { snapshot() } else { event.clone() };
         let _ = self.events.try_send(event);
     }
 }
@@ -113,38 +126,43 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::ConnectionsDelta;
 
     fn connections(snapshot: bool) -> Event {
         Event::Connections { delta: ConnectionsDelta { snapshot, ..ConnectionsDelta::default() } }
     }
 
-    fn whole() -> ConnectionsDelta {
-        ConnectionsDelta { snapshot: true, ..ConnectionsDelta::default() }
+    fn whole() -> Event {
+        connections(true)
+    }
+
+    fn looking() -> Interest {
+        Interest { connections: true, ..Interest::default() }
     }
 
     #[test]
     fn connections_go_only_to_those_who_look() {
         let hub = Hub::default();
         let mut plain = hub.subscribe(Interest::default()).0;
-        assert!(!hub.anybody_watches());
-        let mut looking = hub.subscribe(Interest { connections: true }).0;
-        assert!(hub.anybody_watches());
-        hub.send_connections(&connections(false), whole);
+        assert!(!hub.anybody_watches(Topic::Connections));
+        let mut looking = hub.subscribe(looking()).0;
+        assert!(hub.anybody_watches(Topic::Connections) && !hub.anybody_watches(Topic::Hosts));
+        hub.send_live(Topic::Connections, &connections(false), whole);
         assert!(plain.events.try_recv().is_err());
         assert_eq!(looking.events.try_recv().unwrap(), connections(false));
         drop(looking);
-        assert!(!hub.anybody_watches());
+        assert!(!hub.anybody_watches(Topic::Connections));
     }
 
     #[test]
     fn who_fell_behind_gets_the_whole_picture() {
         let hub = Hub::default();
-        let mut face = hub.subscribe(Interest { connections: true }).0;
+        let mut face = hub.subscribe(looking()).0;
         for _ in 0..2 * BEHIND {
-            hub.send_connections(&connections(false), whole);
+            hub.send_live(Topic::Connections, &connections(false), whole);
         }
         while face.events.try_recv().is_ok() {}
-        hub.send_connections(&connections(false), whole);
+        hub.send_live(Topic::Connections, &connections(false), whole);
         assert_eq!(face.events.try_recv().unwrap(), connections(true));
     }
 }

@@ -12,6 +12,7 @@ mod engine;
 mod explain;
 pub mod guard;
 mod helper;
+pub mod hosts;
 mod hub;
 pub mod import;
 mod link;

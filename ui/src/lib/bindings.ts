@@ -243,6 +243,46 @@ grants: Array<GrantRow>,
 leftovers: Leftovers, };
 
 /**
+ * A name that was found near a server, and what became of it.
+ */
+export type HostRow = { 
+/**
+ * Unique in this engine's life.
+ */
+id: number, profile: ProfileId, 
+/**
+ * As programs here use it: short, or with the profile's suffix.
+ */
+name: string, 
+/**
+ * As it was found.
+ */
+found: string, address: string, source: HostSource, 
+/**
+ * When it was last seen, in milliseconds since 1970.
+ */
+seen: number, state: HostState, };
+
+/**
+ * Where a name was found.
+ */
+export type HostSource = "hosts-file" | "seed" | "reverse-dns" | "netbios" | "cache";
+
+/**
+ * Whether this computer's hosts file has a name, or why not.
+ */
+export type HostState = "waiting" | "in-force" | "other-address" | "syntax" | "reserved" | "suffix" | "outside" | "taken" | "other-profile" | "not-allowed" | "failed";
+
+/**
+ * What changed since the last one.
+ */
+export type HostsDelta = { 
+/**
+ * Forget all rows first: this is the first of a subscription.
+ */
+snapshot: boolean, changed: Array<HostRow>, gone: number[], };
+
+/**
  * What an import would do.
  */
 export type ImportPreview = { 

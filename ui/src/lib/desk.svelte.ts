@@ -4,6 +4,7 @@
 import { failureOf, type Backend, type Unsubscribe, type Wish } from './backend';
 import type { BrokenProfile, Command, Event, Failure, Profile, ProfileId, Reply } from './bindings';
 import { Draft } from './draft.svelte';
+import { LiveHosts } from './hosts.svelte';
 import { Importer } from './importer.svelte';
 import { LiveConnections } from './live.svelte';
 import { ProfileList } from './profiles.svelte';
@@ -11,7 +12,7 @@ import { Settings } from './settings.svelte';
 import { isOn } from './status';
 import { ConnectionTable } from './table.svelte';
 
-export type Tab = 'overview' | 'connections';
+export type Tab = 'overview' | 'connections' | 'hosts';
 
 /** A question that has to be answered before anything happens. */
 export interface Question {
@@ -24,6 +25,7 @@ export interface Question {
 export class Desk {
   readonly profiles = new ProfileList();
   readonly live = new LiveConnections();
+  readonly hosts = new LiveHosts();
   readonly table = new ConnectionTable(this.live, () => this.profile?.id ?? '');
 
   tab = $state<Tab>('overview');
@@ -63,13 +65,20 @@ export class Desk {
 
   /** Listens to profiles and states for as long as the window lives. */
   open(): Promise<Unsubscribe> {
-    return this.backend.subscribe({ connections: false }, (event) => this.#hear(event));
+    return this.backend.subscribe({ connections: false, hosts: false }, (event) => this.#hear(event));
   }
 
   /** Listens to connections, while somebody looks. */
   watch(): Promise<Unsubscribe> {
-    return this.backend.subscribe({ connections: true }, (event) => {
+    return this.backend.subscribe({ connections: true, hosts: false }, (event) => {
       if (event.type === 'connections') this.live.hear(event.delta, Date.now());
+    });
+  }
+
+  /** Listens to names near servers, while somebody looks. */
+  watchHosts(): Promise<Unsubscribe> {
+    return this.backend.subscribe({ connections: false, hosts: true }, (event) => {
+      if (event.type === 'hosts') this.hosts.hear(event.delta);
     });
   }
 

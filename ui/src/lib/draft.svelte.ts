@@ -23,6 +23,14 @@ function dnsOf({ dns, domains, nameServers, nsHosts }: Names): Dns {
   return dns || nameServers.length > 0 || nsHosts.length > 0 ? 'all' : 'off';
 }
 
+/** Which names of computers near the server are looked for. */
+export type Hosts = 'none' | 'these' | 'all';
+
+function hostsOf({ autoHosts, seedHosts }: Names): Hosts {
+  if (autoHosts) return 'all';
+  return seedHosts.length > 0 ? 'these' : 'none';
+}
+
 export class Draft {
   readonly original: Profile;
   name = $state('');
@@ -34,7 +42,7 @@ export class Draft {
   suffix = $state('');
   /** Who answers questions to name servers: nobody else, the server, the server for some domains. */
   dns = $state<Dns>('off');
-  autoHosts = $state(false);
+  hosts = $state<Hosts>('none');
   autoNets = $state(false);
   localNetworks = $state(false);
   udp = $state(false);
@@ -70,7 +78,7 @@ export class Draft {
     const { names, reach } = profile;
     this.suffix = names.suffix;
     this.dns = dnsOf(names);
-    this.autoHosts = names.autoHosts;
+    this.hosts = hostsOf(names);
     this.autoNets = reach.autoNets;
     this.localNetworks = reach.localNetworks;
     this.udp = reach.udp;
@@ -118,8 +126,8 @@ export class Draft {
       domains: this.dns === 'some' ? this.domains.all : [],
       nameServers: this.dns === 'off' ? [] : this.nameServers.all,
       nsHosts: this.dns === 'off' ? [] : this.nsHosts.all,
-      autoHosts: this.autoHosts,
-      seedHosts: this.seedHosts.all,
+      autoHosts: this.hosts === 'all',
+      seedHosts: this.hosts === 'none' ? [] : this.seedHosts.all,
       suffix: this.suffix.trim(),
     },
     reach: {

@@ -5,6 +5,7 @@ import type { Command, Event, Interest, Profile, ProfileId, Reply, Status } from
 import { check } from './check';
 import { failure } from './failures';
 import { MockHelper } from './helper';
+import { hostsOf } from './hosts';
 import { previewOf } from './import';
 import type { MockScene } from './scenes';
 import { statusOf } from './states';
@@ -85,6 +86,7 @@ export class MockEngine implements Backend {
     hear({ type: 'helper', helper: this.helper.state });
     for (const status of this.statuses.values()) hear({ type: 'status', status });
     if (interest.connections) hear({ type: 'connections', delta: this.#traffic.snapshot(this.#up()) });
+    if (interest.hosts) hear({ type: 'hosts', delta: hostsOf(this.#up()) });
     this.#run();
     return () => {
       this.#listeners.delete(listener);
@@ -97,11 +99,18 @@ export class MockEngine implements Backend {
     return [...this.#listeners].filter(({ interest }) => interest.connections).length;
   }
 
+  /** How many listen to names. */
+  get hostWatchers(): number {
+    return [...this.#listeners].filter(({ interest }) => interest.hosts).length;
+  }
+
   /** Says something to every listener, as the engine would. */
   say(event: Event): void {
     if (event.type === 'status') this.statuses.set(event.status.profile, event.status);
     for (const { interest, hear } of this.#listeners) {
-      if (event.type !== 'connections' || interest.connections) hear(event);
+      if (event.type === 'connections' && !interest.connections) continue;
+      if (event.type === 'hosts' && !interest.hosts) continue;
+      hear(event);
     }
   }
 

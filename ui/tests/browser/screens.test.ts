@@ -20,6 +20,12 @@ const connections = async (page: Page): Promise<void> => {
   await page.getByTestId('connection-row').nth(3).click();
 };
 
+const hosts = async (page: Page): Promise<void> => {
+  await open('work')(page);
+  await page.getByTestId('tab-hosts').click();
+  await expect(page.getByTestId('host-row').first()).toBeVisible();
+};
+
 const COMMAND = `sudo -E sshuttle -v -r deploy@edge.example.net 10/8 172.20.0.0/16 \\
   -x 10.0.7.0/24 -e 'ssh -C -i ~/.ssh/edge' -D --pidfile=tun.pid &`;
 
@@ -128,6 +134,7 @@ const SCREENS: Screen[] = [
   { name: 'connecting', act: open('yard') },
   { name: 'empty', query: 'scene=empty', act: async () => undefined },
   { name: 'connections', act: connections },
+  { name: 'hosts', act: hosts },
   { name: 'many', query: 'scene=many', act: connections },
   {
     name: 'closed',

@@ -267,6 +267,27 @@ test('names can be answered by the server, for some domains', async () => {
   expect(saved?.reach.autoNets).toBe(true);
 });
 
+test('names near the server are looked for when that is chosen', async () => {
+  const engine = await open('work');
+  await choose('work');
+  await shortcut('e');
+  await fireEvent.click(byId('advanced').querySelector('summary') as HTMLElement);
+  expect(maybe('field-seed-hosts')).toBeNull();
+  await fireEvent.change(byId('field-hosts'), { target: { value: 'these' } });
+  await fill('field-seed-hosts', 'db wiki');
+  await fill('field-suffix', 'work');
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect(maybe('editor')).toBeNull());
+  const names = () => engine.profiles.find((profile) => profile.id === 'work')?.names;
+  expect(names()).toMatchObject({ autoHosts: false, seedHosts: ['db', 'wiki'], suffix: 'work' });
+
+  await shortcut('e');
+  expect((byId('field-hosts') as HTMLSelectElement).value).toBe('these');
+  await fireEvent.change(byId('field-hosts'), { target: { value: 'none' } });
+  await fireEvent.click(byId('save'));
+  await waitFor(() => expect(names()).toMatchObject({ autoHosts: false, seedHosts: [] }));
+});
+
 test('another server needs a new connection, which is offered', async () => {
   const engine = await open('work');
   await choose('work');

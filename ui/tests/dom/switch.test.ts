@@ -98,7 +98,9 @@ test('connections are asked for only while something is up or they are shown', a
   const engine = await open('empty');
   const heard: string[] = [];
   await choose('this-computer');
-  const unsubscribe = await engine.subscribe({ connections: false }, (event) => heard.push(event.type));
+  const unsubscribe = await engine.subscribe({ connections: false, hosts: false }, (event) =>
+    heard.push(event.type),
+  );
   expect(heard).not.toContain('connections');
   expect(engine.watchers).toBe(0);
   await fireEvent.click(byId('tab-connections'));

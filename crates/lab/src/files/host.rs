@@ -97,15 +97,25 @@ fn write_names(folder: &Path, place: Place) -> Result<()> {
     };
     let databases = format!("passwd: files\ngroup: files\nshadow: files\nhosts: {sources}\n");
     fs::write(folder.join("etc/nsswitch.conf"), databases)?;
-    fs::write(folder.join("etc/hosts"), HOSTS)?;
-    let file = match resolv_conf_in_run() {
-        Some(path) => folder.join("run").join(path),
-        None => folder.join("etc/resolv.conf"),
-    };
+    fs::write(hosts_file(folder), HOSTS)?;
+    let file = resolv_conf(folder);
     if let Some(parent) = file.parent() {
         fs::create_dir_all(parent)?;
     }
     Ok(fs::write(file, servers)?)
+}
+
+/// What the host's programs find as `/etc/resolv.conf`.
+pub fn resolv_conf(folder: &Path) -> PathBuf {
+    match resolv_conf_in_run() {
+        Some(path) => folder.join("run").join(path),
+        None => folder.join("etc/resolv.conf"),
+    }
+}
+
+/// What the host's programs find as `/etc/hosts`.
+pub fn hosts_file(folder: &Path) -> PathBuf {
+    folder.join("etc/hosts")
 }
 
 /// On many machines `/etc/resolv.conf` is a link into `/run`, which a host has for itself: there it needs no mount,

@@ -8,7 +8,7 @@ use std::{fs, io, path::PathBuf};
 
 use anyhow::{Context, Result};
 
-pub use host::{HOSTS, binds, programs, state_of_helper};
+pub use host::{HOSTS, binds, hosts_file, programs, resolv_conf, state_of_helper};
 pub use ssh::SSHDS;
 
 use crate::network::Place;

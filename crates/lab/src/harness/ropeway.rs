@@ -54,12 +54,28 @@ impl Ropeway {
         Self::start_on(lab, &lab.client().without_cgroups(), server, args)
     }
 
+    /// The search for names alone, `ropeway hostwatch`.
+    pub fn hostwatch(lab: &Lab, server: &str, args: &[&str]) -> Result<Self> {
+        let client = lab.client();
+        Self::spawn_task(lab, client.command(client.program("ropeway")?)?, "hostwatch", Some(server), args)
+    }
+
     fn start_on(lab: &Lab, client: &Host, server: Option<&str>, args: &[&str]) -> Result<Self> {
         Self::spawn(lab, client.command(client.program("ropeway")?)?, server, args)
     }
 
-    fn spawn(lab: &Lab, mut command: Command, server: Option<&str>, args: &[&str]) -> Result<Self> {
-        command.arg("run");
+    fn spawn(lab: &Lab, command: Command, server: Option<&str>, args: &[&str]) -> Result<Self> {
+        Self::spawn_task(lab, command, "run", server, args)
+    }
+
+    fn spawn_task(
+        lab: &Lab,
+        mut command: Command,
+        task: &str,
+        server: Option<&str>,
+        args: &[&str],
+    ) -> Result<Self> {
+        command.arg(task);
         if let Some(server) = server {
             command.args(["-r", server, "-e", &format!("ssh -F {}", lab.ssh_config().display())]);
         }

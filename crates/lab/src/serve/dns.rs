@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::Result;
-use simple_dns::{CLASS, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE, rdata::RData};
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE, rdata::RData};
 
 use crate::network::ports;
 
@@ -89,7 +89,15 @@ fn answer(question: &[u8], zone: &str) -> Result<Vec<u8>, simple_dns::SimpleDnsE
     reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
     let mut known = false;
     for asked in &question.questions {
-        for address in addresses(zone, &asked.qname.to_string()) {
+        let asked_for = asked.qname.to_string();
+        for name in names(zone, &asked_for) {
+            known = true;
+            if asked.qtype == QTYPE::TYPE(TYPE::PTR) {
+                let data = RData::PTR(Name::new(name)?.into_owned().into());
+                reply.answers.push(ResourceRecord::new(asked.qname.clone(), CLASS::IN, 0, data));
+            }
+        }
+        for address in addresses(zone, &asked_for) {
             known = true;
             if asked.qtype == QTYPE::TYPE(kind(address)) {
                 reply.answers.push(ResourceRecord::new(asked.qname.clone(), CLASS::IN, 0, data(address)));
@@ -104,6 +112,29 @@ fn answer(question: &[u8], zone: &str) -> Result<Vec<u8>, simple_dns::SimpleDnsE
     };
     reply.questions = question.questions;
     reply.build_bytes_vec()
+}
+
+/// Of an address that is written as a name, backwards; an address has the first of its names.
+fn names<'a>(zone: &'a str, reversed: &'a str) -> impl Iterator<Item = &'a str> {
+    let named = zone.lines().filter_map(move |line| {
+        let (address, name) = line.split_once(' ')?;
+        reversed.eq_ignore_ascii_case(&backwards(address.parse().ok()?)).then_some(name)
+    });
+    named.take(1)
+}
+
+fn backwards(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(v6) => {
+            let digits = format!("{:032x}", v6.to_bits());
+            let backwards: Vec<String> = digits.chars().rev().map(String::from).collect();
+            format!("{}.ip6.arpa", backwards.join("."))
+        }
+    }
 }
 
 fn kind(address: IpAddr) -> TYPE {

@@ -2,8 +2,10 @@
 //!
 //! `traffic`: what goes through and what does not. `target`: how a target's own failures and ends reach the
 //! program. `login`: servers that are in the way of a tunnel. `own_sockets`: what the session needs itself goes around
-//! it. `startup`: what overlaps when it connects. `limits`: on open files. `names`: who answers for them. `service`: in the
-//! background. `leaks`: what goes around is told. `share`: others use it, too. `cipher`: which one the login uses. `death`: whatever is killed, nothing stays; `fail_closed` and `held`: unless somebody asked for it. All of that
+//! it. `startup`: what overlaps when it connects. `limits`: on open files. `names`: who answers for them. `hosts`: which are
+//! found near the server. `service`: in the background. `leaks`: what goes around is told. `share`: others use it, too.
+//! `cipher`: which one the login uses. `death`: whatever is killed, nothing stays; `fail_closed` and `held`: unless somebody
+//! asked for it. All of that
 //! for an ordinary user, by way of the helper that the system bus starts; `root` is the one exception.
 //! To make a lab needs root; elsewhere tests are skipped with a line that says so.
 
@@ -11,6 +13,7 @@ mod cipher;
 mod death;
 mod fail_closed;
 mod held;
+mod hosts;
 mod leaks;
 mod limits;
 mod login;

@@ -7,6 +7,7 @@ mod connections;
 mod explain;
 mod failure;
 mod helper;
+mod hosts;
 mod leaks;
 mod profile;
 mod status;
@@ -15,6 +16,7 @@ pub use connections::{ConnectionRow, ConnectionState, ConnectionsDelta, Totals};
 pub use explain::{Explained, ExplainedAddress, ServerView};
 pub use failure::{Code, Failure};
 pub use helper::{GrantRow, GrantScope, HelperSetup, HelperState, Leftovers};
+pub use hosts::{HostRow, HostSource, HostState, HostsDelta};
 pub use leaks::{LeakCount, Leaks};
 pub use profile::{
     BrokenProfile, Checked, Expansion, Field, ImportPreview, ImportedProfile, Names, Note, NoteKind, Problem,
@@ -170,6 +172,10 @@ pub enum Event {
         profile: ProfileId,
         leaks: Leaks,
     },
+    /// Only to subscriptions that asked for hosts; at most 2 a second.
+    Hosts {
+        delta: HostsDelta,
+    },
 }
 
 /// What a subscription wants besides profiles and states.
@@ -179,4 +185,6 @@ pub enum Event {
 pub struct Interest {
     /// And what goes around tunnels.
     pub connections: bool,
+    /// Names that were found near servers.
+    pub hosts: bool,
 }

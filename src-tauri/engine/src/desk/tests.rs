@@ -34,6 +34,7 @@ fn set_up() -> Setting {
         meters: Arc::new(Meters::new(helper.clone())),
         helper,
         table: Arc::new(Table::default()),
+        hosts: Arc::default(),
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
         names: Names::default(),

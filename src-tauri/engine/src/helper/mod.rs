@@ -23,7 +23,9 @@ use std::{
     time::Duration,
 };
 
-use ropeway_helper_api::{Block, Leaks, Notice, Overlap, Plan, Reply, Request, SessionId};
+use ropeway_helper_api::{
+    Block, Hosts, Leaks, Notice, Overlap, Plan, RefusedHost, Reply, Request, SessionId,
+};
 use tokio::{
     net::{TcpSocket, TcpStream, UdpSocket},
     sync::{broadcast, watch},
@@ -127,6 +129,16 @@ impl Helper {
         match self.line_of(session)?.ask(Request::Meter { session }, vec![]).await {
             Ok(Reply::Meter { leaks }) => Some(leaks),
             _ => None,
+        }
+    }
+
+    /// These names and no others are the session's in the hosts file, as long as its rules live. The refused ones are left out.
+    pub async fn set_hosts(&self, session: SessionId, hosts: Hosts) -> Result<Vec<RefusedHost>, Failure> {
+        let line = self.line_of(session);
+        let line = line.ok_or_else(|| failures::gone(&io::ErrorKind::NotConnected.into()))?;
+        match failures::heard(line.ask(Request::SetHosts { session, hosts }, vec![]).await)? {
+            Reply::Hosts { refused } => Ok(refused),
+            other => Err(failures::unexpected(&other)),
         }
     }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use ropeway_agent_api::{Report, Request};
 use ropeway_mux::{Config, Connection, Event, Latency, Micros, Reason, Role, Source, StreamId, Supply};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, copy_bidirectional, duplex},
@@ -62,6 +63,8 @@ async fn agent(mut pipe: DuplexStream) {
         let mut bytes = &bytes[..];
         while let Some(event) = mux.receive(&mut bytes, now).unwrap() {
             match event {
+                // it says back what it is asked
+                Event::Control { kind, data } => assert!(mux.send_control(kind, data)),
                 Event::Incoming { id, target } if target.port() == 1 => mux.refuse(id, Reason::Refused),
                 Event::Incoming { id, target } if target.port() != 2 => {
                     mux.accept(id);
@@ -386,4 +389,17 @@ async fn a_process_that_was_stopped_asks_before_it_gives_up() {
     advance(Duration::from_hours(1)).await;
     sleep(Duration::from_secs(30)).await;
     assert!(!setting.pump.is_finished() && setting.link.health().borrow().verified);
+}
+
+#[tokio::test]
+async fn what_the_agent_tells_is_heard_by_all_who_listen_and_nonsense_by_nobody() {
+    let setting = set_up(b"");
+    let mut listeners = [setting.link.reports(), setting.link.reports()];
+    // back come the same bytes: a report without its content is none, and four letters are an address
+    setting.link.ask(&Request::Routes);
+    setting.link.ask(&Request::LookUp { id: 7, name: "abcd".into() });
+    for reports in &mut listeners {
+        let report = within(reports.recv()).await.unwrap();
+        assert_eq!(report, Report::LookedUp { id: 7, addresses: vec![[97, 98, 99, 100].into()] });
+    }
 }

@@ -6,12 +6,17 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
+    sync::watch,
     time::{MissedTickBehavior, interval, sleep},
 };
 
 use super::Table;
-use crate::{api::Event, hub::Hub, meters::Meters, sys::apps};
+use crate::{
+    api::Event,
+    hub::{Hub, Topic},
+    meters::Meters,
+    sys::apps,
+};
 
 /// Five a second: numbers that change faster cannot be read.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -28,15 +33,17 @@ pub struct Feed {
     pub hub: Arc<Hub>,
     pub meters: Arc<Meters>,
     /// Told when the first one begins to look.
-    pub watched: Arc<Notify>,
+    pub watched: watch::Receiver<()>,
 }
 
 impl Feed {
-    /// Never returns.
-    pub async fn run(self) {
+    /// Returns when the engine has ended.
+    pub async fn run(mut self) {
         loop {
-            while !self.hub.anybody_watches() {
-                self.watched.notified().await;
+            while !self.hub.anybody_watches(Topic::Connections) {
+                if self.watched.changed().await.is_err() {
+                    return;
+                }
             }
             let looking = async { tokio::join!(self.measure(), self.name()) };
             tokio::select! { _ = looking => {}, () = self.meter() => {} }
@@ -47,10 +54,11 @@ impl Feed {
     async fn measure(&self) {
         let mut period = interval(PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.hub.anybody_watches() {
+        while self.hub.anybody_watches(Topic::Connections) {
             period.tick().await;
             let delta = self.table.delta(Instant::now());
-            self.hub.send_connections(&Event::Connections { delta }, || self.table.snapshot());
+            let snapshot = || Event::Connections { delta: self.table.snapshot() };
+            self.hub.send_live(Topic::Connections, &Event::Connections { delta }, snapshot);
         }
         self.table.unwatch();
     }
@@ -67,7 +75,7 @@ impl Feed {
     }
 
     async fn name(&self) {
-        while self.hub.anybody_watches() {
+        while self.hub.anybody_watches(Topic::Connections) {
             let asked = self.table.nameless();
             if asked.is_empty() {
                 tokio::select! { () = self.table.news.notified() => {}, () = sleep(PERIOD) => {} }

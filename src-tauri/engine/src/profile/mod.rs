@@ -21,7 +21,7 @@ use crate::{
 
 pub use capture::Capture;
 pub(crate) use names::name;
-pub use names::{Dns, Names};
+pub use names::{Dns, Hosts, Names};
 pub use server::Server;
 pub(crate) use store::disk;
 pub use store::{BUILT_IN, Store};

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ropeway_helper_api::hosts::is_suffix;
+
 use super::check::at;
 use crate::{
     api::{self, Checked, Field},
@@ -80,7 +82,12 @@ fn suffix(text: &str, found: &mut Checked) -> String {
     if text.is_empty() {
         return String::new();
     }
-    domain(Part::new(text)).unwrap_or_else(|mistake| {
+    let part = Part::new(text);
+    let usable = |suffix: String| {
+        let everybodys = "Names that end like this belong to others: for example work or corp.example.";
+        if is_suffix(&suffix) { Ok(suffix) } else { Err(part.mistake(everybodys)) }
+    };
+    domain(part).and_then(usable).unwrap_or_else(|mistake| {
         found.problems.push(at(Field::Suffix, None, mistake));
         String::new()
     })
@@ -182,6 +189,14 @@ mod tests {
     #[test]
     fn nothing_typed_wants_nothing() {
         assert_eq!(read(&api::Names::default(), &mut Checked::default()), Names::default());
+    }
+
+    #[test]
+    fn a_suffix_is_not_what_ends_everybodys_names() {
+        for (suffix, mistakes) in [("work", 0), ("corp.example", 0), ("com", 1), (".de", 1), ("a_b", 1)] {
+            let typed = api::Names { suffix: suffix.into(), ..api::Names::default() };
+            assert_eq!(problems(&typed).len(), mistakes, "{suffix}");
+        }
     }
 
     #[test]

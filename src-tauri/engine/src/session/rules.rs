@@ -37,6 +37,8 @@ pub struct Wanted<'a> {
     pub direct: Option<&'a Cgroup>,
     /// Whose alone are.
     pub captured: Option<OwnedFd>,
+    /// Told whether they are in force, each time that they are loaded or lost.
+    pub in_force: watch::Sender<bool>,
 }
 
 /// Loads, and mends until it cannot: returns why. It is up when the agent has answered, too. When something else goes
@@ -56,6 +58,7 @@ pub async fn keep(
             Ok(Loaded { overlaps, watch }) => {
                 (tries, answered, in_force) = (0, true, Some(watch));
                 wanted.current.loaded(version.number);
+                wanted.in_force.send_replace(true);
                 let conflicts = conflicts(&overlaps, &version.effective.include(), &context.tools.names);
                 let _ = tell.send(Progress::Up(conflicts));
             }
@@ -74,6 +77,7 @@ pub async fn keep(
         }
         if let Some(failure) = loss {
             (tries, in_force) = (tries + 1, None);
+            wanted.in_force.send_replace(false);
             let _ = tell.send(Progress::RulesLost(failure));
             sleep(backoff::pause(tries, context.random())).await;
         }

@@ -35,6 +35,7 @@ use crate::{
     agents::Agents,
     api::{Code, Conflict, Failure, ProfileId},
     helper::Helper,
+    hosts,
     link::{End, Health, Link},
     listen::{captured::Service, ports::Listeners, shortage::Shortages},
     live::Table,
@@ -87,6 +88,7 @@ pub struct Tools {
     pub helper: Arc<Helper>,
     pub table: Arc<Table>,
     pub meters: Arc<Meters>,
+    pub hosts: Arc<hosts::Table>,
     pub agents: Arc<Agents>,
     pub ours: Arc<Ours>,
     /// Of the profiles whose sessions may be in the way of another's.
@@ -146,6 +148,7 @@ pub async fn attempt(
         }
         None => context.tools.helper.unload(context.session).await,
     }
+    context.tools.hosts.forget(&context.profile);
     parts.take_down().await;
     result
 }
@@ -392,7 +395,9 @@ async fn carry(
 ) -> Failure {
     let _ = tell.send(Progress::Reached(Stage::LoadingRules));
     let (short, shortages) = mpsc::unbounded_channel();
-    let wanted = Wanted { shape, current: current.clone(), direct: cgroup, captured };
+    let in_force = watch::Sender::new(false);
+    let rules = in_force.subscribe();
+    let wanted = Wanted { shape, current: current.clone(), direct: cgroup, captured, in_force };
     let dns = context.parsed.names.dns.clone().unwrap_or_default();
     let asker = Asker::new(link.clone(), dns.servers.clone());
     let (learn, learned) = mpsc::unbounded_channel();
@@ -440,6 +445,7 @@ async fn carry(
         }
         () = names_service.clone().run(names) => Failure::new(Code::Internal, context.subject(), "names ended"),
         () = service.run(listeners.all) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
+        () = hosts::keep(context, link, rules, tell) => Failure::new(Code::Internal, context.subject(), "the names ended"),
         () = report_shortages(shortages, tell) => Failure::new(Code::Internal, context.subject(), "the listeners ended"),
         () = report_health(link, tell) => Failure::new(Code::Internal, context.subject(), "the heartbeat ended"),
     }

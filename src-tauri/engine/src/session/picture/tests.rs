@@ -31,6 +31,7 @@ fn context(while_down: WhileDown) -> Context {
     let tools = Tools {
         meters: Arc::new(Meters::new(helper.clone())),
         helper,
+        hosts: Arc::default(),
         table: Arc::new(Table::default()),
         agents: Arc::new(Agents::default()),
         ours: Arc::default(),
