@@ -50,7 +50,8 @@ pub struct Plan {
 /// What is refused at once, TCP by reset and the rest by ICMP "administratively prohibited", so that programs turn to
 /// what the tunnel carries. Only new flows of those whose connections are captured; not what is exempt from capture,
 /// what this machine needs to be in a network (neighbour discovery, DHCP), and what never leaves it (multicast,
-/// broadcast). What any session captures goes there, refused or not. Not with [`Method::Iptables`], which passes it all.
+/// broadcast, link-local addresses). What any session captures goes there, refused or not. Not with
+/// [`Method::Iptables`], which passes it all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reject {

@@ -7,7 +7,7 @@ use ropeway_helper_api::Ports;
 
 use crate::rules::{
     flatten::Family,
-    script::{Cgroup, Match, Rule, Verdict},
+    script::{Cgroup, Match, NOBODY, Rule, Verdict},
 };
 
 use super::{
@@ -49,6 +49,7 @@ impl Expressions<'_> {
             Match::Reply => self.reply(),
             Match::Known => self.known(),
             Match::Udp => self.protocol(UDP),
+            Match::OfProgram => self.of_program(),
             Match::Icmp(Family::V4) => self.protocol(ICMP),
             Match::Icmp(Family::V6) => self.protocol(ICMPV6),
             Match::Count(counter) => self.count(counter),
@@ -137,6 +138,12 @@ impl Expressions<'_> {
         self.load_ct(e::CT_STATE);
         self.mask(&(e::STATE_ESTABLISHED | e::STATE_RELATED).to_ne_bytes());
         self.compare(e::NOT_EQUAL, &[0; 4]);
+    }
+
+    /// What has no socket has no user, and matches nothing.
+    fn of_program(&mut self) {
+        self.load_meta(e::META_USER);
+        self.compare(e::NOT_EQUAL, &NOBODY.to_ne_bytes());
     }
 
     fn count(&mut self, counter: &str) {

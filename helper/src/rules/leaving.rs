@@ -10,9 +10,9 @@
 use super::{
     SessionPlan,
     block::always_open,
-    flatten::{Layer, TooManyPieces},
+    flatten::{Family, Layer, TooManyPieces},
     meter, reject,
-    script::{Hook, Match, Rule, Script, Verdict},
+    script::{Elements, Hook, Match, Rule, Script, Verdict},
 };
 
 /// One of both chains, as it grows.
@@ -50,11 +50,13 @@ impl Leaving {
             // other machines' questions are not captured
             let names = self.hook == Hook::Leaving;
             let refused = reject::rules(whose, names, sessions, budget, script)?;
-            self.refused.extend(whose.jumps("refused", refused, script));
+            self.refused.extend(whose.jumps("refused", refused, None, script));
         }
         if of_members().any(|session| session.meter.is_some()) {
             let counted = meter::rules(whose, sessions, script);
-            self.counted.extend(whose.jumps("around", counted, script));
+            // the kernel acknowledges the end of a connection when its cgroup is not known any more
+            let of_program = (self.hook == Hook::Leaving).then_some(Match::OfProgram);
+            self.counted.extend(whose.jumps("around", counted, of_program.as_ref(), script));
         }
         Ok(())
     }
@@ -64,18 +66,31 @@ impl Leaving {
         if self.refused.is_empty() && self.counted.is_empty() {
             return;
         }
-        let nearby = [Match::Multicast, Match::Broadcast].map(|item| Rule::returning([item]));
+        let nearby = nearby(script).map(|item| Rule::returning([item]));
         let passing = always_open().into_iter().chain(nearby).chain(exempt);
         script.chains.push(self.hook.chain(passing.chain(self.refused).chain(self.counted).collect()));
     }
 }
 
+/// No router passes it on, so it cannot go around anything. The last are the addresses that are used on one link only
+/// (`fe80::/10`, RFC 4291; 169.254.0.0/16, RFC 3927).
+fn nearby(script: &mut Script) -> [Match; 4] {
+    let v4 = Elements::Ranges(vec![(0xa9fe_0000, 0xa9fe_ffff)]);
+    let v6 = Elements::Ranges(vec![(0xfe80 << 112, (0xfec0 << 112) - 1)]);
+    let mut on_link = |family, elements| Match::Destination(family, script.set("on_link", family, elements));
+    [Match::Multicast, Match::Broadcast, on_link(Family::V4, v4), on_link(Family::V6, v6)]
+}
+
 impl Whose<'_> {
-    fn jumps(&self, what: &str, rules: Vec<Rule>, script: &mut Script) -> Vec<Rule> {
+    fn jumps(&self, what: &str, rules: Vec<Rule>, only: Option<&Match>, script: &mut Script) -> Vec<Rule> {
         if rules.is_empty() {
             return vec![];
         }
         let chain = script.chain(&format!("{}_{what}", self.label), rules);
-        self.matches.iter().map(|items| Rule::new(items.clone(), Verdict::Jump(chain.clone()))).collect()
+        let jump = |items: &Vec<Match>| {
+            let items: Vec<_> = only.into_iter().chain(items).cloned().collect();
+            Rule::new(items, Verdict::Jump(chain.clone()))
+        };
+        self.matches.iter().map(jump).collect()
     }
 }

@@ -1,8 +1,8 @@
 //! Which sessions and blocks there are, and one table for all of each. Knows neither sockets nor clients' manners.
 //!
-//! Start with [`Rules::load`] (`sessions`) and `blocks`. `render`, `block`, `overlap` and what they use (`flatten`, `scope`,
-//! `exempt`, `dns`, `router`, `leaving`, `reject`, `meter`, `script`), `stale`, `method` and `iptables` only compute; what touches the kernel is behind
-//! [`Firewall`].
+//! Start with [`Rules::load`] (`sessions`) and `blocks`. `render`, `block`, `overlap` and what they use (`flatten`,
+//! `scope`, `exempt`, `dns`, `router`, `leaving`, `reject`, `meter`, `script`), `stale`, `method` and `iptables` only
+//! compute; what touches the kernel is behind [`Firewall`].
 
 mod block;
 mod blocks;

@@ -19,8 +19,7 @@ const QUIC: Ports = Ports { first: 443, last: 443 };
 /// RFC 7858.
 const DNS_OVER_TLS: Ports = Ports { first: 853, last: 853 };
 
-/// Only what begins is refused: what was open before goes
-/// on, as everywhere. `names`: also questions by TLS.
+/// Only what begins is refused: what was open before goes on, as everywhere. `names`: also questions by TLS.
 pub fn rules(
     &Whose { label, members, layers, .. }: &Whose,
     names: bool,

@@ -177,9 +177,14 @@ pub enum Match {
     Known,
     Udp,
     Icmp(Family),
+    /// A program's socket sends it, not the kernel by itself.
+    OfProgram,
     /// Every packet, which this counter counts: it stands behind what matches.
     Count(String),
 }
+
+/// The number that no user has (`INVALID_UID`, linux/uidgid.h).
+pub const NOBODY: u32 = u32::MAX;
 
 /// A cgroup (v2) and everything below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -10,7 +10,7 @@ use ropeway_helper_api::Ports;
 
 use super::{
     flatten::Family,
-    script::{Cgroup, Chain, Elements, Match, Rule, Script, Set, Verdict},
+    script::{Cgroup, Chain, Elements, Match, NOBODY, Rule, Script, Set, Verdict},
 };
 
 impl Family {
@@ -130,6 +130,7 @@ impl Display for Match {
             Self::Reply => f.write_str("ct direction reply"),
             Self::Known => f.write_str("ct state established,related"),
             Self::Udp => f.write_str("meta l4proto udp"),
+            Self::OfProgram => write!(f, "meta skuid != {NOBODY}"),
             Self::Icmp(Family::V4) => f.write_str("meta l4proto icmp"),
             Self::Icmp(Family::V6) => f.write_str("meta l4proto ipv6-icmp"),
             Self::Count(counter) => write!(f, "counter name \"{counter}\""),

@@ -56,8 +56,8 @@ fn what_goes_around_is_counted_by_what_it_is() {
         assert!(before.is_alive());
         let old = read(&mut helper, 1).tcp.packets;
         assert!(old > 0, "a connection that was open before");
-        drop(before);
-        assert!(read(&mut helper, 1).tcp.packets > old, "its end");
+        assert!(before.is_alive());
+        assert!(read(&mut helper, 1).tcp.packets > old);
     });
 }
 
@@ -82,7 +82,10 @@ fn what_is_not_the_tunnels_is_not_counted() {
         assert_eq!(asked("10.0.0.53:53"), "tunnel");
         assert_eq!(asked("10.1.2.3:443"), "PermissionDenied");
         assert_eq!(reached("10.6.0.1:22"), "outside 10.6.0.1:22");
-        assert_eq!(reached_by_shell(&[], &cgroup.enter("inner"), "10.1.2.3:80"), "outside 10.1.2.3:80");
+        for _ in 0..20 {
+            // its end is the kernel's: no socket, no cgroup
+            assert_eq!(reached_by_shell(&[], &cgroup.enter("inner"), "10.1.2.3:80"), "outside 10.1.2.3:80");
+        }
         let marked = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
         assert_eq!(helper.ask(&Request::MarkSocket, Some(marked.as_fd())), Reply::Done);
         marked.send_to(b"?", "10.1.2.3:9").unwrap();

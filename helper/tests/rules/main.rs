@@ -187,6 +187,9 @@ fn what_a_tunnel_cannot_carry_is_refused_to_those_who_are_captured() {
         (packet("9.9.9.10", 853), Outcome::Redirected(12300)),
         (udp("9.9.9.9", 853), Outcome::Passes),
         (udp("ff02::fb", 5353), Outcome::Passes),
+        (packet("fe80::1", 631), Outcome::Passes),
+        (packet("febf::1", 631), Outcome::Passes),
+        (packet("fec0::1", 631), Outcome::Reset),
     ] {
         assert_eq!(sent(&script, &packet), expected, "{packet:?}\n{script}");
         assert_eq!(sent(&script, &Packet { uid: 1001, ..packet }), Outcome::Passes, "others");
@@ -294,6 +297,7 @@ fn address() -> impl Strategy<Value = IpAddr> {
         any::<u32>().prop_map(|any| Ipv4Addr::from(any).into()),
         any::<u8>().prop_map(|low| Ipv6Addr::from((0xfd << 120) | u128::from(low)).into()),
         any::<u128>().prop_map(|any| Ipv6Addr::from(any).into()),
+        any::<u8>().prop_map(|low| Ipv6Addr::from((0xfe80 << 112) | u128::from(low)).into()),
     ]
 }
 

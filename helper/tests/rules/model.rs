@@ -1,6 +1,6 @@
 //! What the documentation says, as naively as it can be written.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, net::IpAddr};
 
 use ropeway_helper::rules::{SessionBlock, SessionPlan};
 use ropeway_helper_api::{Capture, DIRECT_MARK, Dns, Grant, Route};
@@ -27,7 +27,7 @@ pub fn redirected(sessions: &[&SessionPlan], packet: &Packet) -> Outcome {
         (None, true) => Some(None), // refused behind
         (None, false) => by_route(scope, packet).map(Some),
     };
-    let passes = packet.reply || packet.local || packet.address.is_multicast() || needed(packet);
+    let passes = packet.reply || packet.local || is_nearby(packet.address) || needed(packet);
     match (scopes().find_map(taken).flatten().filter(|_| !packet.known), packet.protocol) {
         (Some(port), _) => Outcome::Redirected(port),
         _ if passes => Outcome::Passes,
@@ -155,6 +155,15 @@ pub fn closed(blocks: &[&SessionBlock], packet: &Packet) -> Outcome {
         (true, Protocol::Tcp) => Outcome::Reset,
         (true, _) => Outcome::Prohibited,
     }
+}
+
+/// No router passes it on.
+fn is_nearby(address: IpAddr) -> bool {
+    let on_link = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    address.is_multicast() || on_link
 }
 
 /// What a network needs to exist.

@@ -150,6 +150,6 @@ fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
             Elements::Ranges(_) => panic!("{set} has no endpoints"),
         },
         Match::Reply => packet.reply,
-        Match::NotRedirected | Match::Count(_) => true,
+        Match::NotRedirected | Match::OfProgram | Match::Count(_) => true,
     }
 }

@@ -5,6 +5,8 @@ mod listen;
 
 use std::net::IpAddr;
 
+use ropeway_helper_api::plan::limit;
+
 use crate::sys::interfaces;
 
 pub use listen::{Listen, NOTICE};
@@ -38,12 +40,20 @@ pub struct Shared {
     pub indexes: Vec<u32>,
     /// Names that no interface has.
     pub missing: Vec<String>,
+    /// How many there are beyond those that the helper takes.
+    pub left_out: usize,
 }
 
 impl Shared {
-    /// Who typed a name that nobody has should hear it.
+    /// Who typed a name that nobody has, or means too many, should hear it.
     #[must_use]
     pub fn told(self) -> Self {
+        if self.left_out > 0 {
+            tracing::warn!(
+                "{} interfaces more would share the tunnel; name those that are to",
+                self.left_out
+            );
+        }
         for name in &self.missing {
             tracing::warn!("there is no interface {name} to share the tunnel with; it is looked for again");
         }
@@ -75,6 +85,8 @@ fn resolve(share: &[String], all: &[Interface]) -> Shared {
     }
     shared.indexes.sort_unstable();
     shared.indexes.dedup();
+    shared.left_out = shared.indexes.len().saturating_sub(limit::INTERFACES);
+    shared.indexes.truncate(limit::INTERFACES);
     shared
 }
 
@@ -143,7 +155,7 @@ mod tests {
             (&["lan", "eth0", "containers"], &[2, 4, 5, 10, 11]),
         ] {
             let share: Vec<String> = share.iter().map(ToString::to_string).collect();
-            assert_eq!(resolve(&share, &computer()), Shared { indexes: indexes.into(), missing: vec![] });
+            assert_eq!(resolve(&share, &computer()), Shared { indexes: indexes.into(), ..Shared::default() });
         }
     }
 
@@ -151,7 +163,14 @@ mod tests {
     fn a_name_that_nobody_has_is_told_and_an_empty_switch_is_not() {
         let share = ["containers", "docker9"].map(str::to_owned);
         let missing = vec!["docker9".to_owned()];
-        assert_eq!(resolve(&share, &[]), Shared { indexes: vec![], missing });
+        assert_eq!(resolve(&share, &[]), Shared { missing, ..Shared::default() });
+    }
+
+    #[test]
+    fn a_host_of_a_hundred_machines_shares_with_as_many_as_the_helper_takes() {
+        let many: Vec<_> = (1..=100).map(|index| interface(index, &format!("vnet{index}"), &[])).collect();
+        let shared = resolve(&["vms".to_owned()], &many);
+        assert_eq!((shared.indexes.len(), shared.left_out), (limit::INTERFACES, 100 - limit::INTERFACES));
     }
 
     #[test]
