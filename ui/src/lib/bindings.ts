@@ -103,7 +103,7 @@ totals: Array<Totals>, };
 /**
  * What a face hears. A subscription starts with `Profiles` and one `Status` for each profile.
  */
-export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "helper", helper: HelperState, } | { "type": "connections", delta: ConnectionsDelta, } | { "type": "leaks", profile: ProfileId, leaks: Leaks, };
+export type Event = { "type": "profiles", profiles: Array<Profile>, broken: Array<BrokenProfile>, } | { "type": "status", status: Status, } | { "type": "helper", helper: HelperState, } | { "type": "connections", delta: ConnectionsDelta, } | { "type": "leaks", profile: ProfileId, leaks: Leaks, } | { "type": "hosts", delta: HostsDelta, };
 
 /**
  * What a typed subnet means.
@@ -300,7 +300,11 @@ export type Interest = {
 /**
  * And what goes around tunnels.
  */
-connections: boolean, };
+connections: boolean, 
+/**
+ * Names that were found near servers.
+ */
+hosts: boolean, };
 
 /**
  * Bytes are with the packets' headers.
