@@ -23,7 +23,7 @@ pub const EPOCH: u16 = 1;
 
 /// Counted up when something is added: fields that an older program ignores, requests that it answers with
 /// [`HelperCode::Unsupported`].
-pub const REVISION: u16 = 0;
+pub const REVISION: u16 = 1;
 
 /// The mark of sockets that must never be captured (`SO_MARK`, set by the helper on sockets it is handed).
 pub const DIRECT_MARK: u32 = 0x5e;
@@ -67,6 +67,10 @@ pub enum Request {
     SetHosts { session: SessionId, hosts: Hosts },
     /// Sets [`DIRECT_MARK`] on the one unconnected TCP or UDP socket that comes along.
     MarkSocket,
+    /// A device for the UDP datagrams and echo requests of a session whose plan is loaded: what goes to its networks can be
+    /// read from it as IP packets, and answers be written to it. Closing it ends it, and so does the end of the plan. A
+    /// second one takes the place of the first. Only for [`Capture::Everyone`] and [`Capture::User`]. (Revision 1.)
+    OpenUdp { session: SessionId },
     /// What crashes left closed.
     Leftovers,
     /// Opens what crashes left closed: of this user, or of everybody (root only here; others ask over D-Bus).
@@ -107,6 +111,11 @@ pub enum Reply {
     /// The names are in force, but these.
     Hosts {
         refused: Vec<RefusedHost>,
+    },
+    /// The descriptor of the device comes along.
+    Udp {
+        /// Its name, for people.
+        device: String,
     },
     /// How many profiles of this user, and of others, crashes left closed.
     Leftovers {
@@ -189,6 +198,8 @@ pub mod limit {
     pub const CONNECTIONS: usize = 16;
     /// Bytes of a version.
     pub const VERSION: usize = 64;
+    /// Devices for UDP of one user: each profile that wants it has one, and every datagram of the computer passes their rules.
+    pub const UDP_DEVICES: usize = 4;
     /// Overlaps that one reply names: more than a person reads.
     pub const OVERLAPS: usize = 100;
 }

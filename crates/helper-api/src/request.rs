@@ -22,6 +22,7 @@ enum Kind {
     Block,
     SetHosts,
     MarkSocket,
+    OpenUdp,
     Leftovers,
     Restore,
     #[serde(other)]
@@ -85,6 +86,7 @@ impl Json for Request {
                 Self::SetHosts { session, hosts }
             }
             Kind::MarkSocket => Self::MarkSocket,
+            Kind::OpenUdp => Self::OpenUdp { session: read::<OfSession>(bytes)?.session },
             Kind::Leftovers => Self::Leftovers,
             Kind::Restore => Self::Restore { everybody: read::<Restore>(bytes)?.everybody },
             Kind::Unknown => Self::Unknown,

@@ -53,13 +53,19 @@ fn every_message_arrives_as_it_was_sent() {
         },
         Request::Unload { session: SessionId(7) },
         Request::MarkSocket,
+        Request::OpenUdp { session: SessionId(7) },
     ];
     for request in requests {
         wire::send(&near, &request, &[]).unwrap();
         assert_eq!(received(&far).unwrap(), Some(request));
     }
     let error = HelperError { code: HelperCode::Busy, detail: "somebody else's table".into() };
-    for reply in [Reply::Done, Reply::Leftovers { mine: 1, others: 0 }, Reply::Error(error)] {
+    for reply in [
+        Reply::Done,
+        Reply::Udp { device: "ropeway0".into() },
+        Reply::Leftovers { mine: 1, others: 0 },
+        Reply::Error(error),
+    ] {
         let message = Message::Reply { reply };
         wire::send(&far, &message, &[]).unwrap();
         assert_eq!(wire::receive::<Message>(&near).unwrap().unwrap().message, message);

@@ -14,6 +14,7 @@ use super::{
     iptables::{self, Lines},
     method, overlaps, render, share,
     stale::Stale,
+    udp::{Device, Ways},
 };
 
 type Sessions = Vec<(Key, Arc<SessionPlan>)>;
@@ -25,6 +26,7 @@ pub struct Rules<F> {
     /// Of the sessions that are there.
     method: Method,
     blocks: Blocks,
+    ways: Ways,
     store: Store,
 }
 
@@ -32,7 +34,7 @@ impl<F: Firewall> Rules<F> {
     /// Takes up what an earlier helper left closed.
     pub fn new(mut firewall: F, store: Store) -> Self {
         let blocks = Blocks::take_up(store.clone(), &mut firewall);
-        Self { firewall, sessions: vec![], method: Method::Nft, blocks, store }
+        Self { firewall, sessions: vec![], method: Method::Nft, blocks, ways: Ways::default(), store }
     }
 
     /// Installs the plan; a session that is there keeps its place. On an error everything is as before.
@@ -68,6 +70,14 @@ impl<F: Firewall> Rules<F> {
     pub fn unload_client(&mut self, client: ClientId) -> Result<(), LoadError> {
         self.blocks.leave(client);
         self.keep(|key, _| key.client != client)
+    }
+
+    /// A device for the datagrams of a session that is there.
+    pub fn open_udp(&mut self, key: Key) -> Result<Device, LoadError> {
+        let session = self.routes_of(key).ok_or(LoadError::NoSession)?;
+        // rules of routing outlive us: no other helper may take them for a dead one's
+        self.blocks.begin(&mut self.firewall)?;
+        self.ways.open(key, &session, &mut self.firewall)
     }
 
     /// Keeps networks closed from now on. Replaces what the session, or an earlier one of the same user with the same
@@ -153,6 +163,7 @@ impl<F: Firewall> Rules<F> {
                 }
                 self.method = method;
                 let before = std::mem::replace(&mut self.sessions, wanted);
+                self.ways.follow(&self.sessions, &mut self.firewall);
                 self.firewall.forget(&Stale::between(plans(&before), plans(&self.sessions)));
                 Ok(())
             }
@@ -173,6 +184,7 @@ impl<F: Firewall> Rules<F> {
                 tracing::error!(%error, "the rules could not be removed");
             }
         }
+        self.ways.follow(&[], &mut self.firewall);
         LoadError::Lost(cause)
     }
 

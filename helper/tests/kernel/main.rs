@@ -15,4 +15,5 @@ mod prelude;
 mod remembered;
 mod replace;
 mod router;
+mod udp;
 mod world;
