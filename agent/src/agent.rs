@@ -12,6 +12,7 @@ use ropeway_mux::{Config, Connection, Event, Micros, Role};
 use crate::clock::Clock;
 use crate::errands::Errands;
 use crate::fatal::{Fatal, while_doing};
+use crate::flows::Flows;
 use crate::names::Names;
 use crate::pipe::{Pipe, STDIN, STDOUT};
 use crate::processor;
@@ -35,7 +36,7 @@ impl Agent {
         let poll = Poll::new().map_err(while_doing("create a poll"))?;
         let pipe = Pipe::new(poll.registry())?;
         let registry = || poll.registry().try_clone().map_err(while_doing("share the poll"));
-        let (targets, errands) = (Targets::new(registry()?), Errands::new(registry()?));
+        let (targets, errands) = (Targets::new(registry()?), Errands::new([registry()?, registry()?]));
         Ok(Self {
             clock: Clock::start(),
             mux: Connection::new(Config { hardware_aes: processor::has_aes(), ..Config::new(Role::Agent) }),
@@ -73,8 +74,13 @@ impl Agent {
         if self.pipe.has_more() {
             return Some(Duration::ZERO);
         }
-        let deadlines =
-            [self.mux.next_deadline(), self.targets.next_deadline(), self.errands.names.next_deadline()];
+        let Errands { names, flows } = &mut self.errands;
+        let deadlines = [
+            self.mux.next_deadline(),
+            self.targets.next_deadline(),
+            names.next_deadline(),
+            flows.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min().map(|deadline| self.clock.until(deadline))
     }
 
@@ -83,6 +89,7 @@ impl Agent {
         self.mux.expire(now);
         self.targets.expire(&mut self.mux, now);
         self.errands.names.expire(&mut self.mux, now);
+        self.errands.flows.expire(now);
     }
 
     fn dispatch(&mut self, event: &mio::event::Event) {
@@ -90,6 +97,13 @@ impl Agent {
             STDIN | STDOUT => self.pipe.note(event),
             token if Names::owns(token) => {
                 self.errands.names.on_ready(token, &mut self.mux, self.clock.now())
+            }
+            token if Flows::owns(token) => {
+                let now = self.clock.now();
+                let tell = &mut |flow, data| {
+                    self.mux.send_datagram(flow, data, now);
+                };
+                self.errands.flows.on_ready(token, now, tell);
             }
             _ => self.targets.on_ready(event, &mut self.mux, self.clock.now()),
         }

@@ -5,22 +5,28 @@ use mio::Registry;
 use ropeway_agent_api::{Report, Request, flow};
 use ropeway_mux::{Connection, Micros};
 
+use crate::flows::{self, Flows};
 use crate::names::Names;
 use crate::{hosts_file, routing};
 
 /// Everybody who is sent for something.
 pub struct Errands {
     pub names: Names,
+    pub flows: Flows,
 }
 
 impl Errands {
-    pub fn new(registry: Registry) -> Self {
-        Self { names: Names::new(registry) }
+    pub fn new([names, flows]: [Registry; 2]) -> Self {
+        Self { names: Names::new(names), flows: Flows::new(flows) }
     }
 
     pub fn on_datagram(&mut self, flow: u32, data: Bytes, mux: &mut Connection, now: Micros) {
         if flow == flow::NAMES {
             self.names.ask(data, mux, now);
+        } else if flows::carries(flow) {
+            self.flows.send(flow, data, now, &mut |flow, data| {
+                mux.send_datagram(flow, data, now);
+            });
         }
     }
 

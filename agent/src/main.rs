@@ -2,13 +2,14 @@
 //!
 //! Stdin and stdout are the two directions of one mux pipe; stderr is for one line that says why it ended.
 //! One thread, one poll, no timer while nothing happens. Names are never resolved with libc: a static glibc that asks
-//! NSS crashes on other distributions. Questions to name servers are passed on ([`names`]). Start reading at
+//! NSS crashes on other distributions. Questions to name servers are passed on ([`names`]), datagrams too ([`flows`]). Start reading at
 //! [`agent::Agent::run`].
 
 mod agent;
 mod clock;
 mod errands;
 mod fatal;
+mod flows;
 mod hosts_file;
 mod limits;
 mod names;

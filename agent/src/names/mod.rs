@@ -24,9 +24,6 @@ const PLACES: usize = 1024;
 /// two servers have their turn before that.
 const TURN: Micros = Micros(2_000_000);
 
-/// The poll's names for our sockets are the highest numbers below the pipe's: streams count up from 1.
-const FIRST: usize = usize::MAX - 2 - PLACES;
-
 pub struct Names {
     registry: Registry,
     places: Vec<Option<Asked>>,
@@ -38,6 +35,9 @@ pub struct Names {
 }
 
 impl Names {
+    /// The poll's names for our sockets are the highest numbers below the pipe's: streams count up from 1.
+    pub const FIRST: usize = usize::MAX - 2 - PLACES;
+
     pub fn new(registry: Registry) -> Self {
         Self {
             registry,
@@ -51,7 +51,7 @@ impl Names {
 
     /// Whether the poll's token is one of ours.
     pub fn owns(token: Token) -> bool {
-        (FIRST..FIRST + PLACES).contains(&token.0)
+        (Self::FIRST..Self::FIRST + PLACES).contains(&token.0)
     }
 
     /// Domains that this machine's programs try for short names.
@@ -73,7 +73,7 @@ impl Names {
 
     /// The poll has news of one of our sockets.
     pub fn on_ready(&mut self, token: Token, mux: &mut Connection, now: Micros) {
-        let place = token.0 - FIRST;
+        let place = token.0 - Self::FIRST;
         let Some(asked) = self.places.get_mut(place).and_then(Option::as_mut) else { return };
         match asked.advance() {
             Progress::Waits => {}
@@ -110,7 +110,7 @@ impl Names {
         self.next_turn += 1;
         asked.turn = self.next_turn;
         while asked.has_more() {
-            if asked.next_server(&self.registry, Token(FIRST + place)).is_ok() {
+            if asked.next_server(&self.registry, Token(Self::FIRST + place)).is_ok() {
                 self.turns.push_back((Micros(now.0 + TURN.0), place, self.next_turn));
                 return;
             }

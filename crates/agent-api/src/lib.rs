@@ -3,19 +3,21 @@
 //!
 //! ```text
 //! control    Request (engine to agent), Report (agent to engine): routes, names of the hosts file
-//! datagrams  by flow: Question and Answer of name servers
+//! datagrams  by flow: Question and Answer of name servers, Datagram of programs
 //! ```
 //! Numbers are big-endian. Both ends are of one build (the engine brings its agent along), so a message has no version of its
 //! own; a kind that an end does not know is passed over.
 
 #![warn(missing_docs)]
 
+mod datagram;
 mod names;
 mod report;
 mod request;
 mod routes;
 mod wire;
 
+pub use datagram::{Datagram, Undelivered};
 pub use names::{Answer, NoAnswer, Question, Transport};
 pub use report::Report;
 pub use request::Request;
@@ -26,4 +28,8 @@ pub use wire::Malformed;
 pub mod flow {
     /// [`Question`](crate::Question)s to name servers one way, [`Answer`](crate::Answer)s the other.
     pub const NAMES: u32 = 0;
+    /// [`Datagram`](crate::Datagram)s of programs, both ways.
+    pub const UDP: u32 = 1;
+    /// Echo requests one way, answers the other, as [`Datagram`](crate::Datagram)s.
+    pub const ECHO: u32 = 2;
 }
