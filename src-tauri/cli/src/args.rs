@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ropeway_engine::{
-    api::{Profile, WhileDown},
+    api::{Profile, Reach, WhileDown},
     latency,
 };
 
@@ -43,6 +43,9 @@ pub struct Run {
     /// What does not go through; may be given more than once
     #[arg(short = 'x', long, value_name = "SUBNET")]
     pub exclude: Vec<String>,
+    /// Also UDP, and ping where the server allows it
+    #[arg(long)]
+    pub udp: bool,
     #[command(flatten)]
     pub whose: Whose,
     #[command(flatten)]
@@ -136,6 +139,7 @@ impl Run {
                 Some(FailClosed::Everything) => WhileDown::Everything,
             },
             latency: self.latency.text(),
+            reach: Reach { udp: self.udp, ..Reach::default() },
             ..Profile::default()
         }
     }

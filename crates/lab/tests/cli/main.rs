@@ -2,7 +2,7 @@
 //!
 //! `traffic`: what goes through and what does not. `target`: how a target's own failures and ends reach the
 //! program. `login`: servers that are in the way of a tunnel. `own_sockets`: what the session needs itself goes around
-//! it. `startup`: what overlaps when it connects. `limits`: on open files. `cipher`: which one the login uses. `death`: whatever is killed, nothing stays; `fail_closed` and `held`: unless somebody asked for it. All of that
+//! it. `startup`: what overlaps when it connects. `limits`: on open files. `cipher`: which one the login uses. `udp`: datagrams and pings. `death`: whatever is killed, nothing stays; `fail_closed` and `held`: unless somebody asked for it. All of that
 //! for an ordinary user, by way of the helper that the system bus starts; `root` is the one exception.
 //! To make a lab needs root; elsewhere tests are skipped with a line that says so.
 
@@ -19,6 +19,7 @@ mod rules;
 mod startup;
 mod target;
 mod traffic;
+mod udp;
 
 use std::{
     io::{self, Read},

@@ -10,6 +10,7 @@ mod program;
 mod pump;
 mod slot;
 mod stream;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod wakes;
@@ -21,8 +22,9 @@ use std::{
     time::Instant,
 };
 
+use bytes::Bytes;
 use ropeway_mux::{Config, Connection, Latency, Micros, Reason, Role, StreamId};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 pub use heart::Health;
 pub use program::Program;
@@ -48,6 +50,8 @@ struct Shared {
 struct State {
     mux: Connection,
     slots: HashMap<StreamId, Slot>,
+    /// Of datagrams, by flow.
+    readers: HashMap<u32, mpsc::Sender<Bytes>>,
     /// The pump has ended: nothing will ever arrive again.
     ended: bool,
 }
@@ -55,7 +59,12 @@ struct State {
 impl Link {
     pub fn new(latency: Latency) -> Self {
         let config = Config { latency, ..Config::new(Role::Client) };
-        let state = State { mux: Connection::new(config), slots: HashMap::new(), ended: false };
+        let state = State {
+            mux: Connection::new(config),
+            slots: HashMap::new(),
+            readers: HashMap::new(),
+            ended: false,
+        };
         Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(state),

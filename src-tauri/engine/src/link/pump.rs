@@ -236,12 +236,12 @@ impl State {
             Event::Refused { id, reason } | Event::Reset { id, reason } => {
                 self.change(id, |slot| slot.cut(reason));
             }
-            // the agent opens nothing; datagrams and control messages have no user yet
-            Event::Ready
-            | Event::Pong { .. }
-            | Event::Incoming { .. }
-            | Event::Datagram { .. }
-            | Event::Control { .. } => {}
+            Event::Datagram { flow, ref data } => {
+                // a reader that is behind, or gone, loses it
+                self.readers.get(&flow).map(|reader| reader.try_send(data.clone()));
+            }
+            // the agent opens nothing; control messages have no user yet
+            Event::Ready | Event::Pong { .. } | Event::Incoming { .. } | Event::Control { .. } => {}
         }
     }
 

@@ -1,7 +1,10 @@
 //! Keeps a session's rules in place as long as the attempt lives: a helper that dies takes them with it, so a new
 //! one is asked again, under the same login. What is kept closed outlives the helper, and its successor takes it over.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::{
+    future::pending,
+    os::fd::{BorrowedFd, OwnedFd},
+};
 
 use ropeway_helper_api::Plan;
 use tokio::{
@@ -20,6 +23,7 @@ use crate::{
     helper::{Change, Loaded, Watch},
     link::Health,
     sys::cgroup::Cgroup,
+    udp,
 };
 
 /// A helper that was killed is started again by the system, which may refuse for a moment.
@@ -32,6 +36,8 @@ pub struct Wanted<'a> {
     pub direct: Option<&'a Cgroup>,
     /// Whose alone are.
     pub captured: Option<OwnedFd>,
+    /// For UDP, where the profile wants it.
+    pub datagrams: Option<udp::Way>,
 }
 
 /// Loads, and mends until it cannot: returns why. It is up when the agent has answered, too.
@@ -43,12 +49,15 @@ pub async fn keep(
 ) -> Failure {
     let (mut tries, mut answered) = (0, false);
     loop {
-        let lost = match put_up(context, &wanted, (!answered).then_some(&mut agent)).await {
-            Ok(Loaded { overlaps, watch }) => {
+        let lost = match put_up(context, &wanted, (!answered).then_some(&mut agent), tell).await {
+            Ok((Loaded { overlaps, watch }, device)) => {
                 (tries, answered) = (0, true);
                 let conflicts = conflicts(&overlaps, &context.parsed, &context.tools.names);
                 let _ = tell.send(Progress::Up(conflicts));
-                lost(context, watch, tell).await
+                tokio::select! {
+                    lost = lost(context, watch, tell) => lost,
+                    never = datagrams(device, &wanted, tell) => never,
+                }
             }
             Err(failure) if is_final(failure.code, tries) => return failure,
             Err(failure) => failure,
@@ -79,14 +88,16 @@ async fn put_up(
     context: &Context,
     wanted: &Wanted<'_>,
     agent: Option<&mut watch::Receiver<Health>>,
-) -> Result<Loaded, Failure> {
+    tell: &UnboundedSender<Progress>,
+) -> Result<(Loaded, Option<OwnedFd>), Failure> {
     let loaded = load(context, wanted).await?;
+    let device = open_udp(context, wanted, tell).await;
     if let Some(agent) = agent {
         // who waits for it gives up at some time, and us with it
         let _ = agent.wait_for(|health| health.verified).await;
     }
     narrow(context, wanted).await?;
-    Ok(loaded)
+    Ok((loaded, device))
 }
 
 async fn load(context: &Context, wanted: &Wanted<'_>) -> Result<Loaded, Failure> {
@@ -109,6 +120,30 @@ async fn narrow(context: &Context, wanted: &Wanted<'_>) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// A device for UDP, where it is wanted. Where there can be none everything else goes on, and it is said.
+async fn open_udp(
+    context: &Context,
+    wanted: &Wanted<'_>,
+    tell: &UnboundedSender<Progress>,
+) -> Option<OwnedFd> {
+    wanted.datagrams.as_ref()?;
+    let opened = context.tools.helper.open_udp(context.session).await;
+    opened.map_err(|failure| tell.send(Progress::Note(failure))).ok()
+}
+
+/// As long as the rules are there; never returns.
+async fn datagrams(
+    device: Option<OwnedFd>,
+    wanted: &Wanted<'_>,
+    tell: &UnboundedSender<Progress>,
+) -> Failure {
+    if let Some((device, way)) = device.zip(wanted.datagrams.as_ref()) {
+        let ended = udp::carry(device, way).await.to_string();
+        let _ = tell.send(Progress::Note(Failure::new(Code::Internal, "UDP", ended)));
+    }
+    pending().await
 }
 
 /// Until the rules are gone: how they went.

@@ -45,6 +45,7 @@ use crate::{
         owner::Diagnostics,
         redirect::Kernel,
     },
+    udp,
     users::Users,
 };
 
@@ -354,7 +355,13 @@ async fn carry(
 ) -> Failure {
     let _ = tell.send(Progress::Reached(Stage::LoadingRules));
     let (short, shortages) = mpsc::unbounded_channel();
-    let wanted = Wanted { plan, direct: cgroup, captured };
+    let datagrams = context.parsed.reach.udp.then(|| udp::Way {
+        link: link.clone(),
+        profile: context.profile.clone(),
+        rules: context.parsed.rules(),
+        table: context.tools.table.clone(),
+    });
+    let wanted = Wanted { plan, direct: cgroup, captured, datagrams };
     let service = Arc::new(Service {
         destinations: Kernel,
         profile: context.profile.clone(),
