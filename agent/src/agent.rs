@@ -96,7 +96,7 @@ impl Agent {
         match event.token() {
             STDIN | STDOUT => self.pipe.note(event),
             token if Names::owns(token) => {
-                self.errands.names.on_ready(token, &mut self.mux, self.clock.now())
+                self.errands.names.on_ready(token, &mut self.mux, self.clock.now());
             }
             token if Flows::owns(token) => {
                 let now = self.clock.now();

@@ -4,7 +4,7 @@ use std::{
     io,
     net::Shutdown,
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
     },
     sync::{
@@ -85,10 +85,10 @@ impl Line {
         self.send_with(message, None)
     }
 
-    /// The same, with a descriptor, of which nothing stays here.
-    pub fn send_with(&self, message: &Message, descriptor: Option<OwnedFd>) -> io::Result<()> {
+    /// The same, with a descriptor.
+    pub fn send_with(&self, message: &Message, descriptor: Option<BorrowedFd>) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let fds: Vec<_> = descriptor.as_ref().map(AsFd::as_fd).into_iter().collect();
+        let fds: Vec<_> = descriptor.into_iter().collect();
         wire::send(&self.socket, message, &fds).inspect_err(|_| self.close())
     }
 

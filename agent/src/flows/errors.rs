@@ -25,13 +25,17 @@ pub fn want(socket: &impl AsFd, v4: bool) -> io::Result<()> {
     Ok(set?)
 }
 
-/// Whom each was sent to, why it did not arrive, and how it began.
-pub fn take(socket: &UdpSocket) -> Vec<(SocketAddr, io::Error, Vec<u8>)> {
-    std::iter::from_fn(|| next(socket)).take(MOST).flatten().collect()
+/// Whom it was sent to, why it did not arrive, and how it began.
+type Told = (SocketAddr, io::Error, Vec<u8>);
+
+/// What was kept.
+pub fn take(socket: &UdpSocket) -> Vec<Told> {
+    // one that says nothing is passed over
+    std::iter::from_fn(|| next(socket)).take(MOST).filter_map(Result::ok).collect()
 }
 
-/// None when there is none; `Some(None)` for one that says nothing.
-fn next(socket: &UdpSocket) -> Option<Option<(SocketAddr, io::Error, Vec<u8>)>> {
+/// None when there is none, an error for one that says nothing.
+fn next(socket: &UdpSocket) -> Option<Result<Told, io::ErrorKind>> {
     let mut beginning = [0; BEGINNING];
     let mut control = nix::cmsg_space!(nix::libc::sock_extended_err, nix::libc::sockaddr_in6);
     let mut parts = [IoSliceMut::new(&mut beginning)];
@@ -44,9 +48,9 @@ fn next(socket: &UdpSocket) -> Option<Option<(SocketAddr, io::Error, Vec<u8>)>> 
         _ => None,
     });
     let (remote, length) = (got.address.and_then(address), got.bytes);
-    Some(remote.zip(number).map(|(remote, number)| {
-        (remote, io::Error::from_raw_os_error(number as i32), beginning[..length.min(BEGINNING)].to_vec())
-    }))
+    let Some((remote, number)) = remote.zip(number) else { return Some(Err(io::ErrorKind::InvalidData)) };
+    let beginning = beginning[..length.min(BEGINNING)].to_vec();
+    Some(Ok((remote, io::Error::from_raw_os_error(number as i32), beginning)))
 }
 
 fn address(storage: SockaddrStorage) -> Option<SocketAddr> {

@@ -113,9 +113,10 @@ impl Flows {
         let mut heard = false;
         for _ in 0..BATCH {
             let Some((remote, payload)) = flow.socket.receive(&mut self.space) else {
-                return if heard {
-                    self.touch(place, now, true)
-                };
+                if heard {
+                    self.touch(place, now, true);
+                }
+                return;
             };
             heard = true;
             let payload = Ok(Bytes::copy_from_slice(payload));

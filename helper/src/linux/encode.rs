@@ -261,7 +261,7 @@ fn new_chain(batch: &mut Batch, table: Table, chain: &Chain) {
 
 fn hook_number(hook: Hook) -> u32 {
     match hook {
-        Hook::NatPrerouting => HOOK_PREROUTING,
+        Hook::NatPrerouting | Hook::FilterPrerouting => HOOK_PREROUTING,
         Hook::FilterInput => HOOK_INPUT,
         Hook::NatOutput | Hook::FilterOutput => HOOK_OUTPUT,
     }

@@ -8,6 +8,7 @@ use ropeway_helper_api::Ports;
 use crate::rules::{
     flatten::Family,
     script::{Cgroup, Match, Rule, Verdict},
+    udp,
 };
 
 use super::{
@@ -38,6 +39,9 @@ impl Expressions<'_> {
             Match::Cgroup(cgroup) => self.cgroup(*cgroup),
             Match::LocalDestination => self.local_destination(),
             Match::Interface(index) => self.meta(e::META_INTERFACE, &index.to_ne_bytes()),
+            // without the zero at its end a name stands for all that begin so
+            Match::FromOwnDevice => self.meta(e::META_CAME_BY, udp::OWN.as_bytes()),
+            Match::ToDevice => self.meta(e::META_LEAVES_BY, udp::ANY.as_bytes()),
             Match::Ports(ports) => self.ports(TCP, *ports),
             Match::UdpPorts(ports) => self.ports(UDP, *ports),
             Match::UdpFlow(from, to) => self.udp_flow(*from, *to),
@@ -54,6 +58,7 @@ impl Expressions<'_> {
             Verdict::Return => self.verdict(data::RETURN, None),
             Verdict::Jump(chain) => self.verdict(data::JUMP, Some(chain)),
             Verdict::Redirect(ports) => self.redirect(*ports),
+            Verdict::Drop => self.verdict(data::DROP, None),
             Verdict::Reset => self.reject(e::REJECT_RESET, 0),
             Verdict::Prohibit => self.reject(e::REJECT_ICMPX, e::REJECT_PROHIBITED),
         }

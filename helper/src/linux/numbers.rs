@@ -92,6 +92,8 @@ pub mod data {
     pub const VERDICT_CODE: u16 = 1;
     pub const VERDICT_CHAIN: u16 = 2;
     /// `NFT_JUMP`
+    /// `NF_DROP` (netfilter.h)
+    pub const DROP: i32 = 0;
     pub const JUMP: i32 = -3;
     /// `NFT_RETURN`
     pub const RETURN: i32 = -5;
@@ -127,6 +129,8 @@ pub mod expression {
     pub const META_KEY: u16 = 2;
     pub const META_MARK: u32 = 3;
     pub const META_INTERFACE: u32 = 4;
+    pub const META_CAME_BY: u32 = 6;
+    pub const META_LEAVES_BY: u32 = 7;
     pub const META_USER: u32 = 10;
     pub const META_GROUP: u32 = 11;
     pub const META_FAMILY: u32 = 15;

@@ -4,7 +4,8 @@
 //! output (hook)      what is never captured; then one jump for each capture scope, the narrower first
 //! <scope>            questions to name servers; then the layers of `flatten` in their order: exclusions return, each
 //!                    session's ranges go to its listener
-//! prerouting (hook)  router mode: one jump for each interface that a plan names, to layers of the same kind
+//! prerouting (nat)   router mode: one jump for each interface that a plan names, to layers of the same kind
+//! prerouting (hook)  what comes from the devices of users with the smaller grant: only answers
 //! input (hook)       router mode: the listeners, which are on all addresses then, take nothing but what was captured
 //! ```
 //! Returning from a scope leads to the next wider one: an exclusion says "not by these tunnels", and what a
@@ -12,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use ropeway_helper_api::{DIRECT_MARK, ListenerPorts, Plan, Ports, Route};
+use ropeway_helper_api::{DIRECT_MARK, Grant, ListenerPorts, Plan, Ports, Route};
 
 use super::{
     SessionPlan, dns,
@@ -22,6 +23,7 @@ use super::{
     scope::scopes,
     script::{Elements, Hook, Match, Rule, Script, Table, Verdict},
     share::for_all,
+    udp,
 };
 
 /// The table for these sessions, which came in this order.
@@ -43,6 +45,9 @@ pub fn render(sessions: &[&SessionPlan]) -> Result<Script, TooManyPieces> {
         output.push(Rule::new(scope.matches(), Verdict::Jump(chain)));
     }
     script.chains.push(Hook::NatOutput.chain(output));
+    if sessions.iter().any(|session| session.grant == Grant::Own) {
+        script.chains.push(Hook::FilterPrerouting.chain(udp::guard()));
+    }
     router::push(sessions, &exempt, &mut budget, &mut script)?;
     Ok(script)
 }

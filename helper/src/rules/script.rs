@@ -80,6 +80,8 @@ pub enum Hook {
     NatOutput,
     /// New connections that come in from elsewhere.
     NatPrerouting,
+    /// Every packet that comes in, before it is known for whom.
+    FilterPrerouting,
     /// Every packet for this machine.
     FilterInput,
     /// Every packet that this machine sends, behind [`Hook::NatOutput`]: what is captured has a local address by then.
@@ -94,14 +96,16 @@ const FILTER: i32 = 0;
 impl Hook {
     /// The only chain there.
     pub fn chain(self, rules: Vec<Rule>) -> Chain {
-        Chain { name: self.place().into(), hook: Some(self), rules }
+        // the other chain there is the router's
+        let name = if self == Self::FilterPrerouting { "devices" } else { self.place() };
+        Chain { name: name.into(), hook: Some(self), rules }
     }
 
     /// nft's name of the chain's type.
     pub fn kind(self) -> &'static str {
         match self {
             Self::NatOutput | Self::NatPrerouting => "nat",
-            Self::FilterInput | Self::FilterOutput => "filter",
+            Self::FilterPrerouting | Self::FilterInput | Self::FilterOutput => "filter",
         }
     }
 
@@ -109,7 +113,7 @@ impl Hook {
     pub fn place(self) -> &'static str {
         match self {
             Self::NatOutput | Self::FilterOutput => "output",
-            Self::NatPrerouting => "prerouting",
+            Self::NatPrerouting | Self::FilterPrerouting => "prerouting",
             Self::FilterInput => "input",
         }
     }
@@ -117,7 +121,7 @@ impl Hook {
     pub fn priority(self) -> i32 {
         match self {
             Self::NatOutput | Self::NatPrerouting => NAT,
-            Self::FilterInput | Self::FilterOutput => FILTER,
+            Self::FilterPrerouting | Self::FilterInput | Self::FilterOutput => FILTER,
         }
     }
 }
@@ -159,6 +163,10 @@ pub enum Match {
     Reply,
     /// Nobody's rules sent it here: this was its destination from the start.
     NotRedirected,
+    /// It came from a device for UDP whose user may only carry their own traffic.
+    FromOwnDevice,
+    /// It leaves by a device for UDP.
+    ToDevice,
 }
 
 /// A cgroup (v2) and everything below it.
@@ -180,6 +188,8 @@ pub enum Verdict {
     Reset,
     /// Refused with ICMP "administratively prohibited".
     Prohibit,
+    /// Forgotten without a word.
+    Drop,
 }
 
 impl Rule {

@@ -75,6 +75,9 @@ impl<F: Firewall> Rules<F> {
     /// A device for the datagrams of a session that is there.
     pub fn open_udp(&mut self, key: Key) -> Result<Device, LoadError> {
         let session = self.routes_of(key).ok_or(LoadError::NoSession)?;
+        if self.method == Method::Iptables && session.grant == Grant::Own {
+            return Err(LoadError::Unsupported("UDP for one user without nft".into()));
+        }
         // rules of routing outlive us: no other helper may take them for a dead one's
         self.blocks.begin(&mut self.firewall)?;
         self.ways.open(key, &session, &mut self.firewall)
@@ -156,6 +159,7 @@ impl<F: Firewall> Rules<F> {
     }
 
     fn change_to(&mut self, wanted: Sessions, method: Method) -> Result<(), LoadError> {
+        self.ways.leave(&wanted, &mut self.firewall);
         match self.install(&wanted, method) {
             Ok(()) => {
                 if method != self.method {

@@ -11,6 +11,7 @@ use ropeway_helper_api::Ports;
 use super::{
     flatten::Family,
     script::{Cgroup, Chain, Elements, Match, Rule, Script, Set, Verdict},
+    udp,
 };
 
 impl Family {
@@ -115,6 +116,8 @@ impl Display for Match {
             Self::Cgroup(Cgroup { level, id }) => write!(f, "socket cgroupv2 level {level} {id}"),
             Self::LocalDestination => f.write_str("fib daddr type local"),
             Self::Interface(index) => write!(f, "iif {index}"),
+            Self::FromOwnDevice => write!(f, "iifname \"{}*\"", udp::OWN),
+            Self::ToDevice => write!(f, "oifname \"{}*\"", udp::ANY),
             Self::Ports(ports) => write!(f, "tcp dport {}", Span(*ports)),
             Self::UdpPorts(ports) => write!(f, "udp dport {}", Span(*ports)),
             Self::UdpFlow(from, to) => write!(f, "udp sport {from} udp dport {to}"),
@@ -134,6 +137,7 @@ impl Display for Verdict {
             Self::Return => f.write_str("return"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Redirect(ports) => write!(f, "redirect to :{}", Span(*ports)),
+            Self::Drop => f.write_str("drop"),
             Self::Reset => f.write_str("reject with tcp reset"),
             Self::Prohibit => f.write_str("reject with icmpx admin-prohibited"),
         }

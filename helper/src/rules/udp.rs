@@ -4,9 +4,18 @@
 use std::{collections::BTreeMap, os::fd::OwnedFd, sync::Arc};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use ropeway_helper_api::{Capture, limit};
+use ropeway_helper_api::{Capture, Grant, limit};
 
-use super::{Firewall, Key, LoadError, SessionPlan};
+use super::{
+    Firewall, Key, LoadError, SessionPlan,
+    script::{Match, Rule, Verdict},
+};
+
+/// What the names of all our devices begin with.
+pub const ANY: &str = "ropeway";
+
+/// What those begin with whose users have the smaller grant.
+pub const OWN: &str = "ropeway-own";
 
 /// Ways of each of the two kinds. With the most that a user may have, two users find room.
 const PLACES: u8 = 8;
@@ -18,6 +27,8 @@ pub struct Way {
     pub place: u8,
     /// Only datagrams of this user.
     pub user: Option<u32>,
+    /// Its user has the smaller grant.
+    pub own: bool,
     /// Through the device, or not.
     pub routes: BTreeMap<IpNet, bool>,
 }
@@ -56,11 +67,20 @@ impl Ways {
             return Err(LoadError::TooManyDevices);
         }
         let user = user(session)?;
-        let way =
-            Way { place: self.free(user).ok_or(LoadError::TooManyDevices)?, user, routes: routes(session) };
+        let way = Way {
+            own: session.grant == Grant::Own,
+            place: self.free(user).ok_or(LoadError::TooManyDevices)?,
+            user,
+            routes: routes(session),
+        };
         let device = firewall.open_udp(&way)?;
         self.0.push(Entry { key, uid: session.uid, way, device: device.index });
         Ok(device)
+    }
+
+    /// Before the rules of sessions that are not there any more go: a device must not outlive its [`guard`].
+    pub fn leave(&mut self, sessions: &[(Key, Arc<SessionPlan>)], firewall: &mut impl Firewall) {
+        self.close(|entry| sessions.iter().all(|(key, _)| *key != entry.key), firewall);
     }
 
     /// These are the sessions now.
@@ -101,6 +121,13 @@ impl Ways {
         let places = if user.is_some() { 0..PLACES } else { PLACES..2 * PLACES };
         places.into_iter().find(|place| self.0.iter().all(|entry| entry.way.place != *place))
     }
+}
+
+/// Who has a device can put any packet into the kernel, as if it came from anywhere. Without the grant for the whole machine
+/// only answers to what was asked from here are let in, and nothing of TCP, which no device carries.
+pub fn guard() -> Vec<Rule> {
+    let answers = Rule::returning([Match::FromOwnDevice, Match::NotTcp, Match::Reply]);
+    vec![answers, Rule::new([Match::FromOwnDevice], Verdict::Drop)]
 }
 
 /// Routing knows users, but neither groups nor cgroups.

@@ -21,7 +21,7 @@ impl Device {
 
     /// Where the packets went that are there now.
     fn destinations(&mut self) -> Vec<String> {
-        let mut packet = [0; 65_535];
+        let mut packet = vec![0; 65_535];
         let mut found = vec![];
         while let Ok(length) = self.0.read(&mut packet) {
             let packet = &packet[..length];
@@ -38,7 +38,9 @@ impl Device {
 fn send(to: &str, mark: Option<u32>) -> UdpSocket {
     let any = if to.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" };
     let socket = UdpSocket::bind(any).unwrap();
-    mark.into_iter().for_each(|mark| SockRef::from(&socket).set_mark(mark).unwrap());
+    if let Some(mark) = mark {
+        SockRef::from(&socket).set_mark(mark).unwrap();
+    }
     socket.send_to(b"?", to).unwrap();
     socket
 }
@@ -192,6 +194,49 @@ fn who_closes_the_device_has_the_usual_way_again() {
         assert_eq!(asked("10.0.0.53:53"), "outside");
         helper.load(1, plan(&["10.0.0.0/9"], &[], 12300));
         helper.unload(1);
+        assert_eq!(left(), "");
+    });
+}
+
+/// From 10.0.0.53, port 53, to this address: as the tunnel would write it.
+fn packet(to: SocketAddr, said: &[u8]) -> Vec<u8> {
+    let SocketAddr::V4(to) = to else { panic!("{to}") };
+    let length = |more: usize| ((8 + more + said.len()) as u16).to_be_bytes();
+    let head =
+        [&[0x45, 0][..], &length(20), &[0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 53], &to.ip().octets()].concat();
+    let sum: u32 = head.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(word[1])).sum();
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    // UDP over IPv4 may go without a sum
+    let udp = [&53_u16.to_be_bytes()[..], &to.port().to_be_bytes(), &length(0), &[0, 0], said].concat();
+    [&head[..10], &sum.to_be_bytes(), &head[12..], &udp].concat()
+}
+
+#[test]
+fn with_the_smaller_grant_a_device_brings_answers_and_nothing_else() {
+    in_world(|| {
+        std::fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", "0").unwrap();
+        for (grant, comes) in [(Grant::Own, false), (Grant::All, true)] {
+            let mut rules = library();
+            let plan = Plan { capture: Capture::User { uid: 61_000 }, ..plan(&["10.0.0.0/8"], &[], 12300) };
+            rules.load(of(61_000, 1), session(61_000, grant, plan)).unwrap();
+            let device = rules.open_udp(of(61_000, 1)).unwrap();
+            assert_eq!(device.name.starts_with("ropeway-own"), grant == Grant::Own, "{}", device.name);
+            let mut device = Device(File::from(device.descriptor));
+            let asker = thread::spawn(|| {
+                nix::unistd::setfsuid(nix::unistd::Uid::from_raw(61_000));
+                UdpSocket::bind("192.0.2.1:0").unwrap()
+            });
+            let (asker, other) = (asker.join().unwrap(), UdpSocket::bind("192.0.2.1:0").unwrap());
+            asker.send_to(b"?", "10.0.0.53:53").unwrap();
+            assert_eq!(device.destinations(), ["10.0.0.53"]);
+            for socket in [&other, &asker] {
+                device.0.write_all(&packet(socket.local_addr().unwrap(), b"!")).unwrap();
+                socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+            }
+            let heard = |socket: &UdpSocket| socket.recv_from(&mut [0; 8]).is_ok();
+            assert_eq!((heard(&other), heard(&asker)), (comes, true), "{grant:?}");
+            rules.unload(of(61_000, 1)).unwrap();
+        }
         assert_eq!(left(), "");
     });
 }

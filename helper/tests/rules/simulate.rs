@@ -82,6 +82,7 @@ fn run(script: &Script, chain: &Chain, packet: &Packet) -> Option<Outcome> {
         match &rule.verdict {
             Verdict::Return => return None,
             Verdict::Redirect(ports) => return Some(Outcome::Redirected(ports.first)),
+            Verdict::Drop => return Some(Outcome::Prohibited),
             Verdict::Reset => return Some(Outcome::Reset),
             Verdict::Prohibit => return Some(Outcome::Prohibited),
             Verdict::Jump(name) => {
@@ -106,7 +107,7 @@ fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
         Match::Family(of) => *of == family,
         Match::Tcp => is(Protocol::Tcp),
         Match::NotTcp => !is(Protocol::Tcp),
-        Match::NotSyn | Match::UdpFlow(..) => false,
+        Match::NotSyn | Match::UdpFlow(..) | Match::FromOwnDevice | Match::ToDevice => false,
         Match::Mark(mark) => packet.mark == *mark,
         Match::User(uid) => packet.uid == *uid,
         Match::Group(gid) => packet.gid == *gid,

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use super::super::{netlink::Socket, numbers::route};
+use super::super::{
+    netlink::{Attributes, Socket, find},
+    numbers::route,
+};
 use super::{V4, V6};
 
 /// The largest that a TUN device takes: a datagram of any size is one packet, so nobody has to put fragments together.
@@ -11,7 +14,7 @@ const MTU: u32 = 65_535;
 /// Of a name.
 pub fn index(socket: &Socket, name: &str) -> io::Result<u32> {
     let mut index = None;
-    let asked = |out: &mut super::super::netlink::Attributes| {
+    let asked = |out: &mut Attributes| {
         out.text(route::LINK_NAME, name);
     };
     socket.one(route::GET_LINK, &header(0, 0), asked, |answer| {
@@ -24,7 +27,7 @@ pub fn index(socket: &Socket, name: &str) -> io::Result<u32> {
 /// Without an address of its own, so that programs keep theirs. `loose`: answers are let in where the kernel's question for
 /// the way back finds another device.
 pub fn bring_up(socket: &Socket, index: u32, loose: bool) -> io::Result<()> {
-    let settings = |fill: &dyn Fn(&mut super::super::netlink::Attributes)| {
+    let settings = |fill: &dyn Fn(&mut Attributes)| {
         socket.change(route::NEW_LINK, 0, &header(index, 0), |out| fill(out))
     };
     settings(&|out| {
@@ -57,6 +60,28 @@ pub fn bring_up(socket: &Socket, index: u32, loose: bool) -> io::Result<()> {
 /// Whoever has a descriptor of it.
 pub fn remove(socket: &Socket, index: u32) -> io::Result<()> {
     socket.change(route::DELETE_LINK, 0, &header(index, 0), |_| {})
+}
+
+/// Those whose names begin so and end with a number: an engine, or somebody worse, may still hold one.
+pub fn remove_all(socket: &Socket, begins: &str) -> io::Result<()> {
+    let mut found = vec![];
+    let listed = socket.list(route::GET_LINK, &header(0, 0), |answer| {
+        let Some((head, attributes)) = answer.body().split_first_chunk::<16>() else { return };
+        let name = find(attributes, route::LINK_NAME).and_then(|name| std::str::from_utf8(name).ok());
+        let ours = name.is_some_and(|name| {
+            let rest = name.trim_end_matches('\0').strip_prefix(begins);
+            rest.is_some_and(|rest| rest.trim_start_matches("-own").parse::<u32>().is_ok())
+        });
+        found.extend(ours.then(|| u32::from_ne_bytes([head[4], head[5], head[6], head[7]])));
+    });
+    match listed {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+        _ => {}
+    }
+    found.into_iter().try_for_each(|index| match remove(socket, index) {
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+        removed => removed,
+    })
 }
 
 /// `ifinfomsg`: these flags are set.

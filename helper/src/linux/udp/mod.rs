@@ -15,7 +15,7 @@ use crate::{
     kill,
     rules::{
         FirewallError,
-        udp::{Device, Way},
+        udp::{ANY, Device, OWN, Way},
     },
 };
 
@@ -38,8 +38,8 @@ pub fn open(way: &Way) -> Result<Device, FirewallError> {
         ));
     }
     let socket = Socket::route().map_err(|e| refused("rtnetlink", &e))?;
-    let (descriptor, name) =
-        kill::around("make a device", tun::make).map_err(|e| refused("/dev/net/tun", &e))?;
+    let (descriptor, name) = kill::around("make a device", || tun::make(if way.own { OWN } else { ANY }))
+        .map_err(|e| refused("/dev/net/tun", &e))?;
     let index = link::index(&socket, &name).map_err(|e| refused("the device's number", &e))?;
     let device = Device { name, index, descriptor };
     let made = set_up(&socket, way, index);
@@ -69,6 +69,7 @@ pub fn close(way: &Way, device: u32) -> Result<(), FirewallError> {
 pub fn undo() -> Result<(), FirewallError> {
     let undo = |socket: &Socket| {
         rule::remove(socket, None)?;
+        link::remove_all(socket, ANY)?;
         table::empty(socket, |table| (FIRST..FIRST + WAYS).contains(&table))
     };
     Socket::route().and_then(|socket| undo(&socket)).map_err(|e| refused("what is left of UDP", &e))

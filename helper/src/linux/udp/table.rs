@@ -43,7 +43,7 @@ pub fn fill(socket: &Socket, table: u32, device: u32, routes: &BTreeMap<IpNet, b
         }
     }
     let stale = all.iter().filter(|it| it.table == table && !wanted.contains_key(&it.net));
-    stale.map(|it| *it).try_for_each(|it| remove(socket, &it))
+    stale.copied().try_for_each(|it| remove(socket, &it))
 }
 
 /// Removes all routes of these tables.

@@ -9,8 +9,8 @@ use std::{
     },
 };
 
-/// The kernel puts the first free number there.
-const NAME: &[u8] = b"ropeway%d";
+/// Stands for the first number that is free.
+const NUMBER: &str = "%d";
 
 /// IP packets and nothing before them (`if_tun.h`).
 const FLAGS: libc::c_short = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
@@ -24,11 +24,13 @@ struct Request {
 }
 
 /// The descriptor, which never blocks, and the device's name.
-pub fn make() -> io::Result<(OwnedFd, String)> {
+pub fn make(begins: &str) -> io::Result<(OwnedFd, String)> {
     let flags = libc::O_NONBLOCK | libc::O_CLOEXEC;
     let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open("/dev/net/tun")?;
     let mut request = Request { name: [0; libc::IFNAMSIZ], flags: FLAGS, rest: [0; 22] };
-    request.name[..NAME.len()].copy_from_slice(NAME);
+    // one byte is left for the zero at the end
+    let name = begins.bytes().chain(NUMBER.bytes());
+    request.name[..libc::IFNAMSIZ - 1].iter_mut().zip(name).for_each(|(to, from)| *to = from);
     // SAFETY: the request has the kernel's layout and length, and lives through the call
     let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF as _, &raw mut request) };
     if result < 0 {

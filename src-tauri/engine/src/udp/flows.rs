@@ -26,7 +26,7 @@ pub struct Program {
 pub struct Flows<T> {
     next: u32,
     ids: HashMap<Program, u32>,
-    flows: HashMap<u32, Flow<T>>,
+    by_id: HashMap<u32, Flow<T>>,
 }
 
 struct Flow<T> {
@@ -37,7 +37,7 @@ struct Flow<T> {
 
 impl<T> Flows<T> {
     pub fn new() -> Self {
-        Self { next: 0, ids: HashMap::new(), flows: HashMap::new() }
+        Self { next: 0, ids: HashMap::new(), by_id: HashMap::new() }
     }
 
     /// The program's number, a new one where it has none, and what is kept with it.
@@ -48,37 +48,37 @@ impl<T> Flows<T> {
             self.ids.insert(program, self.next);
         }
         let id = self.ids[&program];
-        let flow = self.flows.entry(id).or_insert_with(|| Flow { program, used: now, kept: keep() });
+        let flow = self.by_id.entry(id).or_insert_with(|| Flow { program, used: now, kept: keep() });
         flow.used = now;
         (id, &mut flow.kept)
     }
 
     /// Whose number it is.
     pub fn find(&mut self, id: u32, now: Instant) -> Option<(Program, &mut T)> {
-        let flow = self.flows.get_mut(&id)?;
+        let flow = self.by_id.get_mut(&id)?;
         flow.used = now;
         Some((flow.program, &mut flow.kept))
     }
 
     /// Forgets who was silent too long.
     pub fn expire(&mut self, now: Instant) {
-        self.flows.retain(|_, flow| now.saturating_duration_since(flow.used) < IDLE);
-        let Self { ids, flows, .. } = self;
-        ids.retain(|_, id| flows.contains_key(id));
+        self.by_id.retain(|_, flow| now.saturating_duration_since(flow.used) < IDLE);
+        let Self { ids, by_id, .. } = self;
+        ids.retain(|_, id| by_id.contains_key(id));
     }
 
     /// Gives up the one that was silent longest.
     fn make_room(&mut self) {
-        if self.flows.len() < MOST {
+        if self.by_id.len() < MOST {
             return;
         }
         let oldest = self
-            .flows
+            .by_id
             .iter()
             .min_by_key(|(id, flow)| (flow.used, **id))
             .map(|(id, flow)| (*id, flow.program));
         if let Some((id, program)) = oldest {
-            self.flows.remove(&id);
+            self.by_id.remove(&id);
             self.ids.remove(&program);
         }
     }
@@ -120,6 +120,6 @@ mod tests {
             .map(|port| flows.of(program(port), start + Duration::from_millis(port.into()), || ()).0)
             .collect();
         assert!(flows.find(ids[0], start).is_none() && flows.find(ids[1], start).is_some());
-        assert_eq!((flows.flows.len(), flows.ids.len()), (MOST, MOST));
+        assert_eq!((flows.by_id.len(), flows.ids.len()), (MOST, MOST));
     }
 }
