@@ -29,7 +29,9 @@ impl Routes {
         out.put_u8(u8::from(self.default_v4) | u8::from(self.default_v6) << 1);
         let networks = &self.networks[..self.networks.len().min(Self::MAX)];
         out.put_u16(networks.len() as u16);
-        networks.iter().for_each(|net| wire::put_net(out, *net));
+        for net in networks {
+            wire::put_net(out, *net);
+        }
         self.search.iter().take(Self::MAX_SEARCH).for_each(|domain| wire::put_text(out, domain));
     }
 

@@ -240,3 +240,17 @@ fn with_the_smaller_grant_a_device_brings_answers_and_nothing_else() {
         assert_eq!(left(), "");
     });
 }
+
+#[test]
+fn what_is_held_still_leaves_by_the_device() {
+    in_world(|| {
+        let mut helper = Helper::start();
+        helper.block(1, block(1, &["10.0.0.0/8"], &[]));
+        assert_ne!(asked("10.0.0.53:53"), "outside");
+        helper.load(1, plan(&["10.0.0.0/9"], &[], 12300));
+        let mut device = Device::open(&mut helper, 1);
+        send("10.0.0.53:9", None);
+        assert_eq!(device.destinations(), ["10.0.0.53"]);
+        assert_ne!(asked("10.200.0.1:9"), "outside", "what no tunnel carries stays closed");
+    });
+}

@@ -82,9 +82,8 @@ fn run(script: &Script, chain: &Chain, packet: &Packet) -> Option<Outcome> {
         match &rule.verdict {
             Verdict::Return => return None,
             Verdict::Redirect(ports) => return Some(Outcome::Redirected(ports.first)),
-            Verdict::Drop => return Some(Outcome::Prohibited),
             Verdict::Reset => return Some(Outcome::Reset),
-            Verdict::Prohibit => return Some(Outcome::Prohibited),
+            Verdict::Prohibit | Verdict::Drop => return Some(Outcome::Prohibited),
             Verdict::Jump(name) => {
                 let target = script.chains.iter().find(|chain| chain.name == *name).unwrap();
                 if let Some(outcome) = run(script, target, packet) {

@@ -116,5 +116,7 @@ fn deliver(kind: Kind, data: Bytes, device: &Device, flows: &mut Flows<Shown>) {
         }
         Err(why) => packet::undelivered(kind, program.at, remote, *why),
     };
-    packet.iter().for_each(|packet| device.write(packet));
+    if let Some(packet) = packet {
+        device.write(&packet);
+    }
 }
