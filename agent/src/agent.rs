@@ -35,7 +35,7 @@ impl Agent {
         let pipe = Pipe::new(poll.registry())?;
         let registry = || poll.registry().try_clone().map_err(while_doing("share the poll"));
         let targets = Targets::new(registry()?);
-        let errands = Errands::new([registry()?, registry()?, registry()?]);
+        let errands = Errands::new([registry()?, registry()?, registry()?, registry()?]);
         Ok(Self {
             clock: Clock::start(),
             mux: Connection::new(Config { hardware_aes: processor::has_aes(), ..Config::new(Role::Agent) }),

@@ -2,7 +2,7 @@
 //!
 //! Stdin and stdout are the two directions of one mux pipe; stderr is for one line that says why it ended.
 //! One thread, one poll, no timer while nothing happens. Names are never resolved with libc: a static glibc that asks
-//! NSS crashes on other distributions. Questions to name servers are passed on ([`names`]), and asked for whoever wants to
+//! NSS crashes on other distributions. Questions to name servers are passed on ([`names`]), datagrams too ([`flows`]), and names are asked for whoever wants to
 //! know which computers are near ([`hostwatch`]; what it remembers is written by a thread that ends with that). Start reading at
 //! [`agent::Agent::run`].
 
@@ -10,6 +10,7 @@ mod agent;
 mod clock;
 mod errands;
 mod fatal;
+mod flows;
 mod hosts_file;
 mod hostwatch;
 mod limits;

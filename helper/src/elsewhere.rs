@@ -53,6 +53,11 @@ pub fn undo_iptables(_: &crate::store::Store) -> Result<(), FirewallError> {
     Ok(())
 }
 
+/// The same.
+pub fn undo_udp() -> Result<(), FirewallError> {
+    Ok(())
+}
+
 impl Firewall for Kernel {
     fn replace(&mut self, _: &Script) -> Result<(), FirewallError> {
         Err(FirewallError::Refused(NOT_SUPPORTED.into()))

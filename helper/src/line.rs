@@ -3,7 +3,10 @@
 use std::{
     io,
     net::Shutdown,
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -79,8 +82,14 @@ impl Line {
 
     /// A peer that does not read is dropped: half a message would be worse than none.
     pub fn send(&self, message: &Message) -> io::Result<()> {
+        self.send_with(message, None)
+    }
+
+    /// The same, with a descriptor.
+    pub fn send_with(&self, message: &Message, descriptor: Option<BorrowedFd>) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        wire::send(&self.socket, message, &[]).inspect_err(|_| self.close())
+        let fds: Vec<_> = descriptor.into_iter().collect();
+        wire::send(&self.socket, message, &fds).inspect_err(|_| self.close())
     }
 
     /// The answer to its last message is on its way; the first is a greeting.

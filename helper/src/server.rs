@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    os::unix::net::UnixStream,
+    os::{fd::AsFd, unix::net::UnixStream},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -172,7 +172,7 @@ impl<F: Firewall> Server<F> {
             log(&answer);
             let Answer { reply, close, lost } = answer;
             let greeting = matches!(reply, Reply::Hello { .. });
-            let sent = line.send(&Message::Reply { reply });
+            let sent = line.send_with(&Message::Reply { reply }, client.given().as_ref().map(AsFd::as_fd));
             line.answered(greeting);
             if lost {
                 self.end_without_rules();

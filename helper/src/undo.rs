@@ -16,8 +16,8 @@ pub enum UndoError {
     Store(#[from] io::Error),
     #[error("host names: {0}")]
     Hosts(#[from] HostsError),
-    #[error("iptables: {0}")]
-    Iptables(#[from] FirewallError),
+    #[error("{0}")]
+    Rules(#[from] FirewallError),
 }
 
 /// What a living helper has in use stays.
@@ -26,6 +26,8 @@ pub fn run(store: &Store) -> Result<(), UndoError> {
         return Ok(());
     };
     let names = journal::replay(store);
+    let routing = platform::undo_udp();
     platform::undo_iptables(store)?;
+    routing?;
     Ok(names?)
 }

@@ -28,6 +28,7 @@ use ropeway_mux::{Connection, Micros};
 
 use crate::hosts_file;
 use found::Found;
+pub use questions::FIRST;
 use questions::{Heard, Questions, Task};
 
 /// From the beginning of one round to the next. Computers come and go in minutes, but that is known by then.

@@ -25,7 +25,7 @@ const PLACES: usize = 8;
 
 /// The poll's names for our sockets are the highest numbers below those of the client's questions.
 const NETBIOS: usize = names::FIRST - 1;
-const FIRST: usize = NETBIOS - PLACES;
+pub const FIRST: usize = NETBIOS - PLACES;
 
 /// Questions that wait; the rounds' own limits are lower, so this is only about memory.
 const MOST: usize = 50_000;

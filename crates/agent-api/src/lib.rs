@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! control    Request (engine to agent), Report (agent to engine): routes, names of the hosts file, names near the server
-//! datagrams  by flow: Question and Answer of name servers
+//! datagrams  by flow: Question and Answer of name servers, Datagram of programs
 //! ```
 //! What both ends have to read alike is here, too: whether a DNS message answers a question, and `resolv.conf`.
 //! Numbers are big-endian. Both ends are of one build (the engine brings its agent along), so a message has no version of its
@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 mod answers;
+mod datagram;
 mod hosts;
 mod names;
 mod report;
@@ -21,6 +22,7 @@ mod routes;
 mod wire;
 
 pub use answers::answers;
+pub use datagram::{Datagram, Undelivered};
 pub use hosts::{FoundHost, Source};
 pub use names::{Answer, NoAnswer, Question, Transport};
 pub use report::Report;
@@ -32,4 +34,8 @@ pub use wire::Malformed;
 pub mod flow {
     /// [`Question`](crate::Question)s to name servers one way, [`Answer`](crate::Answer)s the other.
     pub const NAMES: u32 = 0;
+    /// [`Datagram`](crate::Datagram)s of programs, both ways.
+    pub const UDP: u32 = 1;
+    /// Echo requests one way, answers the other, as [`Datagram`](crate::Datagram)s.
+    pub const ECHO: u32 = 2;
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use ipnet::IpNet;
 use proptest::prelude::*;
 use ropeway_agent_api::{
-    Answer, FoundHost, NoAnswer, Question, Report, Request, Routes, Source, Transport, answers,
-    resolv_conf::ResolvConf,
+    Answer, Datagram, FoundHost, NoAnswer, Question, Report, Request, Routes, Source, Transport, Undelivered,
+    answers, resolv_conf::ResolvConf,
 };
 
 fn message() -> impl Strategy<Value = Bytes> {
@@ -25,6 +25,17 @@ fn answer() -> impl Strategy<Value = Answer> {
     let none = prop_oneof![Just(NoAnswer::Silence), Just(NoAnswer::NoServer), Just(NoAnswer::Failed)];
     let message = prop_oneof![message().prop_map(Ok), none.prop_map(Err)];
     (any::<u32>(), message).prop_map(|(id, message)| Answer { id, message })
+}
+
+fn datagram() -> impl Strategy<Value = Datagram> {
+    let lost = prop_oneof![
+        Just(Undelivered::Refused),
+        Just(Undelivered::Unreachable),
+        Just(Undelivered::Prohibited)
+    ];
+    let payload = prop_oneof![message().prop_map(Ok), lost.prop_map(Err)];
+    let remote = (any::<IpAddr>(), any::<u16>()).prop_map(SocketAddr::from);
+    (any::<u32>(), remote, payload).prop_map(|(id, remote, payload)| Datagram { id, remote, payload })
 }
 
 fn net() -> impl Strategy<Value = IpNet> {
@@ -64,10 +75,11 @@ fn report() -> impl Strategy<Value = Report> {
 proptest! {
     #[test]
     fn what_was_written_is_read(
-        question in question(), answer in answer(), request in request(), report in report(),
+        question in question(), answer in answer(), datagram in datagram(), request in request(), report in report(),
     ) {
         prop_assert_eq!(Question::decode(question.encode()), Ok(question));
         prop_assert_eq!(Answer::decode(answer.encode()), Ok(answer));
+        prop_assert_eq!(Datagram::decode(datagram.encode()), Ok(datagram));
         let (kind, bytes) = request.encode();
         prop_assert_eq!(Request::decode(kind, bytes), Ok(Some(request)));
         let (kind, bytes) = report.encode();
@@ -80,6 +92,7 @@ proptest! {
         let _ = (Request::decode(kind, bytes.clone()), Report::decode(kind, bytes.clone()));
         let _ = (answers(&bytes, &bytes[bytes.len() / 2..]), answers(&bytes[bytes.len() / 2..], &bytes));
         let _ = ResolvConf::parse(&String::from_utf8_lossy(&bytes), |_| None);
+        let _ = Datagram::decode(bytes.clone());
     }
 }
 

@@ -71,6 +71,10 @@ pub enum Request {
     MarkSocket,
     /// What went around this session's tunnel, where its plan has a meter.
     Meter { session: SessionId },
+    /// A device for the UDP datagrams and echo requests of a session whose plan is loaded: what goes to its networks can be
+    /// read from it as IP packets, and answers be written to it. Closing it ends it, and so does the end of the plan. A
+    /// second one takes the place of the first. Only for [`Capture::Everyone`] and [`Capture::User`]. (Revision 1.)
+    OpenUdp { session: SessionId },
     /// What crashes left closed.
     Leftovers,
     /// Opens what crashes left closed: of this user, or of everybody (root only here; others ask over D-Bus).
@@ -115,6 +119,11 @@ pub enum Reply {
     /// Never less than before while the session is loaded, whatever becomes of the rules.
     Meter {
         leaks: Leaks,
+    },
+    /// The descriptor of the device comes along.
+    Udp {
+        /// Its name, for people.
+        device: String,
     },
     /// How many profiles of this user, and of others, crashes left closed.
     Leftovers {
@@ -197,6 +206,8 @@ pub mod limit {
     pub const CONNECTIONS: usize = 16;
     /// Bytes of a version.
     pub const VERSION: usize = 64;
+    /// Devices for UDP of one user: each profile that wants it has one, and every datagram of the computer passes their rules.
+    pub const UDP_DEVICES: usize = 4;
     /// Overlaps that one reply names: more than a person reads.
     pub const OVERLAPS: usize = 100;
 }

@@ -23,6 +23,7 @@ enum Kind {
     SetHosts,
     MarkSocket,
     Meter,
+    OpenUdp,
     Leftovers,
     Restore,
     #[serde(other)]
@@ -87,6 +88,7 @@ impl Json for Request {
             }
             Kind::MarkSocket => Self::MarkSocket,
             Kind::Meter => Self::Meter { session: read::<OfSession>(bytes)?.session },
+            Kind::OpenUdp => Self::OpenUdp { session: read::<OfSession>(bytes)?.session },
             Kind::Leftovers => Self::Leftovers,
             Kind::Restore => Self::Restore { everybody: read::<Restore>(bytes)?.everybody },
             Kind::Unknown => Self::Unknown,

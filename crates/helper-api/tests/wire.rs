@@ -56,6 +56,7 @@ fn every_message_arrives_as_it_was_sent() {
         Request::Unload { session: SessionId(7) },
         Request::MarkSocket,
         Request::Meter { session: SessionId(7) },
+        Request::OpenUdp { session: SessionId(7) },
     ];
     for request in requests {
         wire::send(&near, &request, &[]).unwrap();
@@ -63,9 +64,13 @@ fn every_message_arrives_as_it_was_sent() {
     }
     let error = HelperError { code: HelperCode::Busy, detail: "somebody else's table".into() };
     let leaks = Leaks { udp: Count { packets: 3, bytes: 90 }, ..Leaks::default() };
-    for reply in
-        [Reply::Done, Reply::Meter { leaks }, Reply::Leftovers { mine: 1, others: 0 }, Reply::Error(error)]
-    {
+    for reply in [
+        Reply::Done,
+        Reply::Meter { leaks },
+        Reply::Udp { device: "ropeway0".into() },
+        Reply::Leftovers { mine: 1, others: 0 },
+        Reply::Error(error),
+    ] {
         let message = Message::Reply { reply };
         wire::send(&far, &message, &[]).unwrap();
         assert_eq!(wire::receive::<Message>(&near).unwrap().unwrap().message, message);

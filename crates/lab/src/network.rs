@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub mod ports {
     /// The web server, on the hub and in the private network.
     pub const WEB: u16 = 80;
-    /// Sends back what it gets, then closes.
+    /// Sends back what it gets, then closes; datagrams too.
     pub const ECHO: u16 = 7;
     /// Says goodbye, closes its side, and then listens until the other side is done.
     pub const FAREWELL: u16 = 17;

@@ -12,6 +12,7 @@ mod refusal;
 
 use std::{
     collections::BTreeMap,
+    os::fd::OwnedFd,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -42,6 +43,8 @@ pub struct Client {
     greeted: bool,
     /// What each session asked for, because a change of its routes changes which of them may stand.
     names: BTreeMap<SessionId, Hosts>,
+    /// What goes with the answer.
+    given: Option<OwnedFd>,
 }
 
 /// A reply, and what becomes of connections after it.
@@ -56,7 +59,7 @@ pub struct Answer {
 
 impl Client {
     pub fn new(id: ClientId, uid: u32) -> Self {
-        Self { id, uid, greeted: false, names: BTreeMap::new() }
+        Self { id, uid, greeted: false, names: BTreeMap::new(), given: None }
     }
 
     /// Call it with every message in its order; after an answer with `close`, with none.
@@ -67,6 +70,11 @@ impl Client {
             Ok(reply) => Answer { reply, close: false, lost: false },
             Err(refusal) => refusal.into(),
         }
+    }
+
+    /// The descriptor that goes with the last answer.
+    pub fn given(&mut self) -> Option<OwnedFd> {
+        self.given.take()
     }
 
     fn handle<F: Firewall>(
@@ -105,6 +113,11 @@ impl Client {
             Request::Meter { session } => {
                 let leaks = lock(state).rules.meter(self.key(session))?;
                 Ok(Reply::Meter { leaks })
+            }
+            Request::OpenUdp { session } => {
+                let device = self.lock_granted(state, grant)?.rules.open_udp(self.key(session))?;
+                self.given = Some(device.descriptor);
+                Ok(Reply::Udp { device: device.name })
             }
             Request::Leftovers => {
                 let (mine, others) = lock(state).rules.leftovers(self.uid);

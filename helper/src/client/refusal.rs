@@ -64,13 +64,15 @@ impl From<LoadError> for Refusal {
     fn from(error: LoadError) -> Self {
         let detail = error.to_string();
         match error {
-            LoadError::Plan(_) | LoadError::TooManySets => refusal(HelperCode::Plan, detail),
+            LoadError::Plan(_) | LoadError::TooManySets | LoadError::NoSession => {
+                refusal(HelperCode::Plan, detail)
+            }
             LoadError::Firewall(FirewallError::Busy) | LoadError::Taken => refusal(HelperCode::Busy, detail),
             LoadError::Firewall(_) | LoadError::Store(_) | LoadError::Unknown => {
                 refusal(HelperCode::Firewall, detail)
             }
             LoadError::Unsupported(_) => refusal(HelperCode::Unsupported, detail),
-            LoadError::TooManyBlocks => refusal(HelperCode::Limit, detail),
+            LoadError::TooManyBlocks | LoadError::TooManyDevices => refusal(HelperCode::Limit, detail),
             LoadError::Lost(_) => Refusal { lost: true, ..fatal(HelperCode::Firewall, detail) },
         }
     }

@@ -284,7 +284,7 @@ fn new_chain(batch: &mut Batch, table: Table, chain: &Chain) {
 
 fn hook_number(hook: Hook) -> u32 {
     match hook {
-        Hook::NatPrerouting => HOOK_PREROUTING,
+        Hook::NatPrerouting | Hook::FilterPrerouting => HOOK_PREROUTING,
         Hook::FilterInput => HOOK_INPUT,
         Hook::Forward => HOOK_FORWARD,
         Hook::NatOutput | Hook::FilterOutput | Hook::Leaving => HOOK_OUTPUT,

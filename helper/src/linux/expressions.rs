@@ -8,6 +8,7 @@ use ropeway_helper_api::Ports;
 use crate::rules::{
     flatten::Family,
     script::{Cgroup, Match, NOBODY, Rule, Verdict},
+    udp,
 };
 
 use super::{
@@ -40,6 +41,9 @@ impl Expressions<'_> {
             Match::Broadcast => self.destination_type(e::BROADCAST),
             Match::Multicast => self.destination_type(e::MULTICAST),
             Match::Interface(index) => self.meta(e::META_INTERFACE, &index.to_ne_bytes()),
+            // without the zero at its end a name stands for all that begin so
+            Match::FromOwnDevice => self.meta(e::META_CAME_BY, udp::OWN.as_bytes()),
+            Match::ToDevice => self.meta(e::META_LEAVES_BY, udp::ANY.as_bytes()),
             Match::Ports(ports) => self.ports(TCP, *ports),
             Match::UdpPorts(ports) => self.ports(UDP, *ports),
             Match::UdpFlow(from, to) => self.udp_flow(*from, *to),
@@ -63,6 +67,7 @@ impl Expressions<'_> {
             Verdict::Accept => self.verdict(data::ACCEPT, None),
             Verdict::Jump(chain) => self.verdict(data::JUMP, Some(chain)),
             Verdict::Redirect(ports) => self.redirect(*ports),
+            Verdict::Drop => self.verdict(data::DROP, None),
             Verdict::Reset => self.reject(e::REJECT_RESET, 0),
             Verdict::Prohibit => self.reject(e::REJECT_ICMPX, e::REJECT_PROHIBITED),
         }

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use ropeway_helper_api::Count;
 
 use crate::rules::{
-    Firewall, FirewallError, Script, State, Table, iptables::Lines, method::Means, stale::Stale,
+    Firewall, FirewallError, Script, State, Table,
+    iptables::Lines,
+    method::Means,
+    stale::Stale,
+    udp::{Device, Way},
 };
 
 use super::{
     conntrack, iptables,
     table::{KernelTable, probe},
+    udp,
 };
 
 /// Both tables; nothing is opened before it is needed.
@@ -84,6 +89,18 @@ impl Firewall for Kernel {
 
     fn iptables_state(&mut self, lines: &[Lines; 2]) -> Result<State, FirewallError> {
         iptables::state(lines)
+    }
+
+    fn open_udp(&mut self, way: &Way) -> Result<Device, FirewallError> {
+        udp::open(way)
+    }
+
+    fn change_udp(&mut self, way: &Way, device: u32) -> Result<(), FirewallError> {
+        udp::change(way, device)
+    }
+
+    fn close_udp(&mut self, way: &Way, device: u32) -> Result<(), FirewallError> {
+        udp::close(way, device)
     }
 
     /// One that the kernel does not tell is the same at every boot: then only the table says whether blocks are old.

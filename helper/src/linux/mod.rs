@@ -2,7 +2,7 @@
 //!
 //! `kernel` is the [`Firewall`](crate::rules::Firewall), with a `table` for each of ours; `encode` and `expressions` turn
 //! a script into netlink messages, `readback` asks what the kernel made of them; `conntrack` forgets flows; `iptables` is
-//! for machines without nft;
+//! for machines without nft; `udp` makes devices and the routes to them;
 //! `netlink` knows messages and sockets but no firewall; `numbers` are the kernel's. `bus` is the service that hands out
 //! connections; `sandbox` gives up what the process does not need.
 
@@ -19,6 +19,7 @@ mod readback;
 mod sandbox;
 mod start;
 mod table;
+mod udp;
 
 pub use bus::{BusError, serve as serve_bus};
 pub use descriptors::{DescriptorError, cgroup, mark};
@@ -26,3 +27,4 @@ pub use iptables::undo as undo_iptables;
 pub use kernel::Kernel;
 pub use sandbox::{SandboxError, close_inherited, enter as enter_sandbox};
 pub use start::{StartError, check_privilege, connection, raise_file_limit};
+pub use udp::undo as undo_udp;

@@ -31,7 +31,8 @@ const KIND: u16 = 0x3fff;
 const REQUEST: u16 = 1;
 const ACKNOWLEDGE: u16 = 4;
 const DUMP: u16 = 0x300;
-const CREATE: u16 = 0x400;
+pub const REPLACE: u16 = 0x100;
+pub const CREATE: u16 = 0x400;
 const APPEND: u16 = 0x800;
 const DUMP_INTERRUPTED: u16 = 0x10;
 /// `NLMSG_ERROR`, `NLMSG_DONE` (netlink.h)
@@ -145,18 +146,23 @@ impl Batch {
         subject: String,
         content: impl FnOnce(&mut Attributes),
     ) {
-        push_message(&mut self.bytes, kind, flags, self.subjects.len() as u32, family, content);
+        push_message(&mut self.bytes, kind, flags, self.subjects.len() as u32, &netfilter(family), content);
         self.subjects.push(subject);
     }
 }
 
-/// `family` is that of the objects, and the resource id (the subsystem, for the ends of a batch).
+/// `nfgenmsg`: the family of the objects, and the resource id (the subsystem, for the ends of a batch).
+fn netfilter((family, resource): (u8, u16)) -> [u8; 4] {
+    let [high, low] = resource.to_be_bytes();
+    [family, 0, high, low]
+}
+
 fn push_message(
     out: &mut Attributes,
     kind: u16,
     flags: u16,
     sequence: u32,
-    (family, resource): (u8, u16),
+    header: &[u8],
     content: impl FnOnce(&mut Attributes),
 ) {
     let start = out.0.len();
@@ -165,8 +171,7 @@ fn push_message(
     out.0.extend(flags.to_ne_bytes());
     out.0.extend(sequence.to_ne_bytes());
     out.0.extend([0; 4]); // from us
-    out.0.extend([family, 0]);
-    out.0.extend(resource.to_be_bytes());
+    out.0.extend(header);
     content(out);
     let length = (out.0.len() - start) as u32;
     out.0[start..start + 4].copy_from_slice(&length.to_ne_bytes());
@@ -180,8 +185,18 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// For netfilter.
     pub fn open() -> io::Result<Self> {
-        let protocol = Some(SockProtocol::NetlinkNetFilter);
+        Self::of(SockProtocol::NetlinkNetFilter)
+    }
+
+    /// For links, routes and rules of routing.
+    pub fn route() -> io::Result<Self> {
+        Self::of(SockProtocol::NetlinkRoute)
+    }
+
+    fn of(protocol: SockProtocol) -> io::Result<Self> {
+        let protocol = Some(protocol);
         let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
         nix::sys::socket::bind(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?; // the kernel chooses the number
         // best effort: where it is refused, a lost answer is an error of the transaction
@@ -242,12 +257,50 @@ impl Socket {
         kind: Kind,
         flags: u16,
         content: impl FnOnce(&mut Attributes),
+        each: impl FnMut(&Message),
+    ) -> io::Result<()> {
+        let full = kind.subsystem << 8 | kind.number;
+        self.exchange(full, flags, &netfilter((kind.family, 0)), content, each)
+    }
+
+    /// A change of links or routes; `header` is what stands before the attributes.
+    pub fn change(
+        &self,
+        kind: u16,
+        flags: u16,
+        header: &[u8],
+        content: impl FnOnce(&mut Attributes),
+    ) -> io::Result<()> {
+        self.exchange(kind, ACKNOWLEDGE | flags, header, content, |_| {})
+    }
+
+    /// All of them; `Interrupted` as in [`Socket::dump`].
+    pub fn list(&self, kind: u16, header: &[u8], each: impl FnMut(&Message)) -> io::Result<()> {
+        self.exchange(kind, DUMP, header, |_| {}, each)
+    }
+
+    /// One of them.
+    pub fn one(
+        &self,
+        kind: u16,
+        header: &[u8],
+        content: impl FnOnce(&mut Attributes),
+        each: impl FnMut(&Message),
+    ) -> io::Result<()> {
+        self.exchange(kind, ACKNOWLEDGE, header, content, each)
+    }
+
+    fn exchange(
+        &self,
+        kind: u16,
+        flags: u16,
+        header: &[u8],
+        content: impl FnOnce(&mut Attributes),
         mut each: impl FnMut(&Message),
     ) -> io::Result<()> {
         let mut question = Attributes::default();
         let number = self.question.fetch_add(1, Relaxed) | FIRST_QUESTION;
-        let full = kind.subsystem << 8 | kind.number;
-        push_message(&mut question, full, REQUEST | flags, number, (kind.family, 0), content);
+        push_message(&mut question, kind, REQUEST | flags, number, header, content);
         self.send(&question.0)?;
         let mut interrupted = false;
         loop {
@@ -331,6 +384,11 @@ impl<'a> Message<'a> {
     /// That of the object.
     pub fn family(&self) -> u8 {
         self.body.first().copied().unwrap_or_default()
+    }
+
+    /// Everything behind `nlmsghdr`.
+    pub fn body(&self) -> &'a [u8] {
+        self.body
     }
 
     /// All of them, as they came.

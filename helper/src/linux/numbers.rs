@@ -110,6 +110,8 @@ pub mod data {
     /// `NF_ACCEPT` (netfilter.h)
     pub const ACCEPT: i32 = 1;
     /// `NFT_JUMP`
+    /// `NF_DROP` (netfilter.h)
+    pub const DROP: i32 = 0;
     pub const JUMP: i32 = -3;
     /// `NFT_RETURN`
     pub const RETURN: i32 = -5;
@@ -145,6 +147,8 @@ pub mod expression {
     pub const META_KEY: u16 = 2;
     pub const META_MARK: u32 = 3;
     pub const META_INTERFACE: u32 = 4;
+    pub const META_CAME_BY: u32 = 6;
+    pub const META_LEAVES_BY: u32 = 7;
     pub const META_USER: u32 = 10;
     pub const META_GROUP: u32 = 11;
     pub const META_FAMILY: u32 = 15;
@@ -272,4 +276,58 @@ pub mod ct {
     pub const LAST_ACK: u8 = 6;
     pub const CLOSE: u8 = 8;
     pub const BOTH_SENT: u8 = 9;
+}
+
+/// Links, routes and rules of routing (rtnetlink.h, `if_link.h`, `fib_rules.h`).
+pub mod route {
+    /// `RTM_*`
+    pub const NEW_LINK: u16 = 16;
+    pub const DELETE_LINK: u16 = 17;
+    pub const GET_LINK: u16 = 18;
+    pub const NEW_ROUTE: u16 = 24;
+    pub const DELETE_ROUTE: u16 = 25;
+    pub const GET_ROUTE: u16 = 26;
+    pub const NEW_RULE: u16 = 32;
+    pub const DELETE_RULE: u16 = 33;
+    pub const GET_RULE: u16 = 34;
+    /// `IFLA_*`
+    pub const LINK_NAME: u16 = 3;
+    pub const LINK_MTU: u16 = 4;
+    pub const LINK_FAMILIES: u16 = 26;
+    /// `IFLA_INET_CONF`, and in it `IPV4_DEVCONF_RP_FILTER` (ip.h)
+    pub const V4_SETTINGS: u16 = 1;
+    pub const REVERSE_PATH: u16 = 8;
+    /// `IFLA_INET6_ADDR_GEN_MODE`, and `IN6_ADDR_GEN_MODE_NONE`
+    pub const V6_ADDRESSES: u16 = 8;
+    pub const NO_ADDRESSES: u8 = 1;
+    /// `IFF_UP` (if.h)
+    pub const UP: u32 = 1;
+    /// `RTA_*`
+    pub const DESTINATION: u16 = 1;
+    pub const DEVICE: u16 = 4;
+    pub const TABLE: u16 = 15;
+    /// `RTN_UNICAST`, `RTN_THROW`
+    pub const UNICAST: u8 = 1;
+    pub const THROW: u8 = 9;
+    /// `RTPROT_KERNEL`, `RTPROT_STATIC`
+    pub const BY_KERNEL: u8 = 2;
+    pub const STATIC: u8 = 4;
+    /// `RT_SCOPE_UNIVERSE`, `RT_SCOPE_LINK`
+    pub const UNIVERSE: u8 = 0;
+    pub const LINK: u8 = 253;
+    /// `RT_TABLE_MAIN`
+    pub const MAIN: u32 = 254;
+    /// `FRA_*`
+    pub const GOTO: u16 = 4;
+    pub const PRIORITY: u16 = 6;
+    pub const MARK: u16 = 10;
+    pub const RULE_TABLE: u16 = 15;
+    pub const MARK_MASK: u16 = 16;
+    pub const USERS: u16 = 20;
+    pub const MAKER: u16 = 21;
+    pub const IP_PROTOCOL: u16 = 22;
+    /// `FR_ACT_TO_TBL`, `FR_ACT_GOTO`, `FR_ACT_NOP`
+    pub const LOOK_UP: u8 = 1;
+    pub const JUMP: u8 = 2;
+    pub const NOTHING: u8 = 3;
 }

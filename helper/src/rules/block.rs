@@ -53,7 +53,7 @@ fn exempt(block: &SessionBlock) -> Exempt<'_> {
     }
 }
 
-/// Answers to what came in, this machine's own addresses, marked sockets, and what a network needs to exist: multicast
+/// Answers to what came in, this machine's own addresses, marked sockets, what a tunnel carries, and what a network needs to exist: multicast
 /// listener reports (130-132 and 143, RFC 3810, without which switches drop the next one), neighbour discovery
 /// (133-137, RFC 4861), and DHCP (RFC 2131, RFC 8415).
 pub(super) fn always_open() -> Vec<Rule> {
@@ -61,6 +61,7 @@ pub(super) fn always_open() -> Vec<Rule> {
         Match::Reply,
         Match::LocalDestination,
         Match::Mark(DIRECT_MARK),
+        Match::ToDevice,
         Match::Icmpv6(130, 137),
         Match::Icmpv6(143, 143),
         Match::UdpFlow(68, 67),

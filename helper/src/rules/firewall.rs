@@ -9,6 +9,7 @@ use super::{
     method::Means,
     script::{Script, Table},
     stale::Stale,
+    udp::{Device, Way},
 };
 
 /// The kernel's tables.
@@ -48,6 +49,21 @@ pub trait Firewall {
 
     fn iptables_state(&mut self, _: &[Lines; 2]) -> Result<State, FirewallError> {
         Ok(State::Intact)
+    }
+
+    /// A device, and what is sent to it from now on.
+    fn open_udp(&mut self, _: &Way) -> Result<Device, FirewallError> {
+        Err(FirewallError::Refused("no devices for UDP here".into()))
+    }
+
+    /// Other routes to a device (by its number).
+    fn change_udp(&mut self, _: &Way, _device: u32) -> Result<(), FirewallError> {
+        Ok(())
+    }
+
+    /// The device goes, and all that leads to it. One that is gone needs no removing.
+    fn close_udp(&mut self, _: &Way, _device: u32) -> Result<(), FirewallError> {
+        Ok(())
     }
 
     /// Other from one boot of the system to the next.

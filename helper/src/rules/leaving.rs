@@ -67,7 +67,9 @@ impl Leaving {
             return;
         }
         let nearby = nearby(script).map(|item| Rule::returning([item]));
-        let passing = always_open().into_iter().chain(nearby).chain(exempt);
+        // what leaves by a device for UDP goes through the tunnel
+        let device = [Rule::returning([Match::ToDevice])];
+        let passing = always_open().into_iter().chain(device).chain(nearby).chain(exempt);
         script.chains.push(self.hook.chain(passing.chain(self.refused).chain(self.counted).collect()));
     }
 }

@@ -24,6 +24,7 @@ mod sessions;
 mod share;
 pub mod stale;
 mod text;
+pub mod udp;
 
 use ropeway_helper_api::{Block, Grant, Method, Overlap, Plan, SessionId};
 
@@ -101,6 +102,10 @@ pub enum LoadError {
     TooManyBlocks,
     #[error("the port ranges of this user are too many together")]
     TooManySets,
+    #[error("a device for UDP of a session without a plan")]
+    NoSession,
+    #[error("too many devices for UDP")]
+    TooManyDevices,
     #[error("another tunnel of this user keeps the same closed")]
     Taken,
     #[error("what an earlier helper left closed is not known; it has to be opened first")]

@@ -4,7 +4,8 @@
 //! output (hook)      what is never captured; then one jump for each capture scope, the narrower first
 //! <scope>            questions to name servers; then the layers of `flatten` in their order: exclusions return, each
 //!                    session's ranges go to its listener
-//! prerouting (hook)  router mode: one jump for each interface that a plan names, to layers of the same kind
+//! prerouting (nat)   router mode: one jump for each interface that a plan names, to layers of the same kind
+//! prerouting (hook)  what comes from the devices of users with the smaller grant: only answers
 //! leaving (hook)     what would go around a tunnel (`leaving`); forward (hook): the same in router mode
 //! input (hook)       router mode: the listeners, which are on all addresses then, take nothing but what was captured
 //! ```
@@ -13,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use ropeway_helper_api::{DIRECT_MARK, ListenerPorts, Plan, Ports, Route};
+use ropeway_helper_api::{DIRECT_MARK, Grant, ListenerPorts, Plan, Ports, Route};
 
 use super::{
     SessionPlan, dns,
@@ -24,6 +25,7 @@ use super::{
     scope::scopes,
     script::{Elements, Hook, Match, Rule, Script, Table, Verdict},
     share::for_all,
+    udp,
 };
 
 /// The table for these sessions, which came in this order.
@@ -52,6 +54,9 @@ pub fn render(sessions: &[&SessionPlan]) -> Result<Script, TooManyPieces> {
     }
     script.chains.push(Hook::NatOutput.chain(output));
     leaving.finish(exempt.iter().cloned(), &mut script);
+    if sessions.iter().any(|session| session.grant == Grant::Own) {
+        script.chains.push(Hook::FilterPrerouting.chain(udp::guard()));
+    }
     router::push(sessions, &exempt, &mut budget, &mut script)?;
     Ok(script)
 }

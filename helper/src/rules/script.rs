@@ -82,6 +82,8 @@ pub enum Hook {
     NatOutput,
     /// New connections that come in from elsewhere.
     NatPrerouting,
+    /// Every packet that comes in, before it is known for whom.
+    FilterPrerouting,
     /// Every packet for this machine.
     FilterInput,
     /// Every packet that this machine sends, behind [`Hook::NatOutput`]: what is captured has a local address by then.
@@ -102,7 +104,12 @@ const LEAVING: i32 = FILTER + 10;
 impl Hook {
     /// The only chain there.
     pub fn chain(self, rules: Vec<Rule>) -> Chain {
-        let name = if self == Self::Leaving { "leaving" } else { self.place() };
+        // other chains there are the router's and the blocks'
+        let name = match self {
+            Self::Leaving => "leaving",
+            Self::FilterPrerouting => "devices",
+            _ => self.place(),
+        };
         Chain { name: name.into(), hook: Some(self), rules }
     }
 
@@ -110,7 +117,11 @@ impl Hook {
     pub fn kind(self) -> &'static str {
         match self {
             Self::NatOutput | Self::NatPrerouting => "nat",
-            Self::FilterInput | Self::FilterOutput | Self::Leaving | Self::Forward => "filter",
+            Self::FilterPrerouting
+            | Self::FilterInput
+            | Self::FilterOutput
+            | Self::Leaving
+            | Self::Forward => "filter",
         }
     }
 
@@ -118,7 +129,7 @@ impl Hook {
     pub fn place(self) -> &'static str {
         match self {
             Self::NatOutput | Self::FilterOutput | Self::Leaving => "output",
-            Self::NatPrerouting => "prerouting",
+            Self::NatPrerouting | Self::FilterPrerouting => "prerouting",
             Self::FilterInput => "input",
             Self::Forward => "forward",
         }
@@ -127,7 +138,7 @@ impl Hook {
     pub fn priority(self) -> i32 {
         match self {
             Self::NatOutput | Self::NatPrerouting => NAT,
-            Self::FilterInput | Self::FilterOutput => FILTER,
+            Self::FilterPrerouting | Self::FilterInput | Self::FilterOutput => FILTER,
             Self::Leaving | Self::Forward => LEAVING,
         }
     }
@@ -181,6 +192,10 @@ pub enum Match {
     OfProgram,
     /// Every packet, which this counter counts: it stands behind what matches.
     Count(String),
+    /// It came from a device for UDP whose user may only carry their own traffic.
+    FromOwnDevice,
+    /// It leaves by a device for UDP.
+    ToDevice,
 }
 
 /// The number that no user has (`INVALID_UID`, linux/uidgid.h).
@@ -207,6 +222,8 @@ pub enum Verdict {
     Prohibit,
     /// No other rule of this hook's chain is asked.
     Accept,
+    /// Forgotten without a word.
+    Drop,
 }
 
 impl Rule {

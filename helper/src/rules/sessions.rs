@@ -15,6 +15,7 @@ use super::{
     meter::Meters,
     method, overlaps, render, share,
     stale::Stale,
+    udp::{Device, Ways},
 };
 
 type Sessions = Vec<(Key, Arc<SessionPlan>)>;
@@ -27,6 +28,7 @@ pub struct Rules<F> {
     method: Method,
     blocks: Blocks,
     meters: Meters,
+    ways: Ways,
     store: Store,
 }
 
@@ -34,7 +36,15 @@ impl<F: Firewall> Rules<F> {
     /// Takes up what an earlier helper left closed.
     pub fn new(mut firewall: F, store: Store) -> Self {
         let blocks = Blocks::take_up(store.clone(), &mut firewall);
-        Self { firewall, sessions: vec![], method: Method::Nft, blocks, meters: Meters::default(), store }
+        Self {
+            firewall,
+            sessions: vec![],
+            method: Method::Nft,
+            blocks,
+            meters: Meters::default(),
+            ways: Ways::default(),
+            store,
+        }
     }
 
     /// Installs the plan; a session that is there keeps its place. On an error everything is as before.
@@ -72,6 +82,17 @@ impl<F: Firewall> Rules<F> {
     pub fn unload_client(&mut self, client: ClientId) -> Result<(), LoadError> {
         self.blocks.leave(client);
         self.keep(|key, _| key.client != client)
+    }
+
+    /// A device for the datagrams of a session that is there.
+    pub fn open_udp(&mut self, key: Key) -> Result<Device, LoadError> {
+        let session = self.routes_of(key).ok_or(LoadError::NoSession)?;
+        if self.method == Method::Iptables && session.grant == Grant::Own {
+            return Err(LoadError::Unsupported("UDP for one user without nft".into()));
+        }
+        // rules of routing outlive us: no other helper may take them for a dead one's
+        self.blocks.begin(&mut self.firewall)?;
+        self.ways.open(key, &session, &mut self.firewall)
     }
 
     /// Keeps networks closed from now on. Replaces what the session, or an earlier one of the same user with the same
@@ -162,6 +183,7 @@ impl<F: Firewall> Rules<F> {
     }
 
     fn change_to(&mut self, wanted: Sessions, method: Method) -> Result<(), LoadError> {
+        self.ways.leave(&wanted, &mut self.firewall);
         match self.install(&wanted, method) {
             Ok(()) => {
                 if method != self.method {
@@ -170,6 +192,7 @@ impl<F: Firewall> Rules<F> {
                 self.method = method;
                 let before = std::mem::replace(&mut self.sessions, wanted);
                 self.meters.keep(self.sessions.iter().filter_map(|(_, session)| session.meter));
+                self.ways.follow(&self.sessions, &mut self.firewall);
                 self.firewall.forget(&Stale::between(plans(&before), plans(&self.sessions)));
                 Ok(())
             }
@@ -190,6 +213,7 @@ impl<F: Firewall> Rules<F> {
                 tracing::error!(%error, "the rules could not be removed");
             }
         }
+        self.ways.follow(&[], &mut self.firewall);
         LoadError::Lost(cause)
     }
 

@@ -11,6 +11,7 @@ use ropeway_helper_api::Ports;
 use super::{
     flatten::Family,
     script::{Cgroup, Chain, Elements, Match, NOBODY, Rule, Script, Set, Verdict},
+    udp,
 };
 
 impl Family {
@@ -120,6 +121,8 @@ impl Display for Match {
             Self::Broadcast => f.write_str("fib daddr type broadcast"),
             Self::Multicast => f.write_str("fib daddr type multicast"),
             Self::Interface(index) => write!(f, "iif {index}"),
+            Self::FromOwnDevice => write!(f, "iifname \"{}*\"", udp::OWN),
+            Self::ToDevice => write!(f, "oifname \"{}*\"", udp::ANY),
             Self::Ports(ports) => write!(f, "tcp dport {}", Span(*ports)),
             Self::UdpPorts(ports) => write!(f, "udp dport {}", Span(*ports)),
             Self::UdpFlow(from, to) => write!(f, "udp sport {from} udp dport {to}"),
@@ -146,6 +149,7 @@ impl Display for Verdict {
             Self::Accept => f.write_str("accept"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Redirect(ports) => write!(f, "redirect to :{}", Span(*ports)),
+            Self::Drop => f.write_str("drop"),
             Self::Reset => f.write_str("reject with tcp reset"),
             Self::Prohibit => f.write_str("reject with icmpx admin-prohibited"),
         }

@@ -57,6 +57,18 @@ impl Helper {
         }
     }
 
+    /// With the descriptor that comes along.
+    pub fn ask_for(&mut self, request: &Request) -> (Reply, Option<OwnedFd>) {
+        let socket = self.socket.as_ref().unwrap();
+        wire::send(socket, request, &[]).unwrap();
+        loop {
+            let received = wire::receive(socket).unwrap().expect("a reply");
+            if let Message::Reply { reply } = received.message {
+                return (reply, received.fds.into_iter().next());
+            }
+        }
+    }
+
     pub fn load(&mut self, session: u32, plan: Plan) {
         let reply = self.ask(&Request::Load { session: SessionId(session), plan }, None);
         assert!(matches!(reply, Reply::Loaded { .. }), "{reply:?}");

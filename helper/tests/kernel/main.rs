@@ -17,4 +17,5 @@ mod rejects;
 mod remembered;
 mod replace;
 mod router;
+mod udp;
 mod world;

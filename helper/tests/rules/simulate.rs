@@ -91,7 +91,7 @@ fn run(script: &Script, chain: &Chain, packet: &Packet) -> Option<Outcome> {
             Verdict::Accept => return Some(rule.matches.iter().find_map(counted).unwrap_or(Outcome::Passes)),
             Verdict::Redirect(ports) => return Some(Outcome::Redirected(ports.first)),
             Verdict::Reset => return Some(Outcome::Reset),
-            Verdict::Prohibit => return Some(Outcome::Prohibited),
+            Verdict::Prohibit | Verdict::Drop => return Some(Outcome::Prohibited),
             Verdict::Jump(name) => {
                 let target = script.chains.iter().find(|chain| chain.name == *name).unwrap();
                 if let Some(outcome) = run(script, target, packet) {
@@ -121,7 +121,11 @@ fn matches(script: &Script, item: &Match, packet: &Packet) -> bool {
         Match::Tcp => is(Protocol::Tcp),
         Match::NotTcp => !is(Protocol::Tcp),
         Match::NotSyn => is(Protocol::Tcp) && packet.known,
-        Match::UdpFlow(..) | Match::Broadcast | Match::Icmp(Family::V4) => false,
+        Match::UdpFlow(..)
+        | Match::FromOwnDevice
+        | Match::ToDevice
+        | Match::Broadcast
+        | Match::Icmp(Family::V4) => false,
         Match::Multicast => packet.address.is_multicast(),
         Match::Known => packet.known,
         Match::Udp => is(Protocol::Udp),

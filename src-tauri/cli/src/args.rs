@@ -96,6 +96,9 @@ pub struct Reach {
     /// Also networks that this computer is in itself, which stay out otherwise
     #[arg(long)]
     pub local_networks: bool,
+    /// Also UDP, and ping where the server allows it
+    #[arg(long)]
+    pub udp: bool,
     /// Take what comes in there as well: containers, vms, lan, or an interface; may be given more than once
     #[arg(long, value_name = "NAME")]
     pub share: Vec<String>,
@@ -238,10 +241,10 @@ impl Names {
 impl Reach {
     /// As a profile has it.
     fn into_profile(self) -> api::Reach {
-        let Self { auto_nets, local_networks, mut share, listen } = self;
+        let Self { auto_nets, local_networks, udp, mut share, listen } = self;
         let meant = listen.map_or(&[][..], Listen::share).iter().map(ToString::to_string);
         share.extend(meant.filter(|name| !share.contains(name)).collect::<Vec<_>>());
-        api::Reach { auto_nets, local_networks, share, ..api::Reach::default() }
+        api::Reach { auto_nets, local_networks, udp, share }
     }
 
     /// What was typed and means nothing here.

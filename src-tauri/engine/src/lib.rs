@@ -36,6 +36,7 @@ mod sys;
 #[cfg(test)]
 mod testing;
 mod thread;
+mod udp;
 mod users;
 pub mod words;
 

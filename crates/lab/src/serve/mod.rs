@@ -7,7 +7,7 @@ mod web;
 
 use std::{
     io::{self, Read, Write},
-    net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -38,6 +38,7 @@ pub fn run(word: &str, zone: Option<&Path>) -> io::Result<()> {
     }
     let shared = Arc::new(Shared { word: word.to_owned(), ..Shared::default() });
     spawn(ports::ECHO, Arc::clone(&shared), |stream, _| echo(stream))?;
+    spawn_datagrams(ports::ECHO)?;
     spawn(ports::FAREWELL, Arc::clone(&shared), farewell)?;
     accept(&listen(ports::WEB)?, &shared, web::serve);
     Ok(())
@@ -70,6 +71,19 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Sends every datagram back.
+fn spawn_datagrams(port: u16) -> io::Result<()> {
+    let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port))?;
+    thread::spawn(move || {
+        let mut datagram = vec![0; 1 << 16];
+        loop {
+            let Ok((length, from)) = socket.recv_from(&mut datagram) else { continue };
+            let _ = socket.send_to(&datagram[..length], from);
+        }
+    });
+    Ok(())
 }
 
 /// Ends its direction only after the visitor has ended theirs, and everything is sent back.

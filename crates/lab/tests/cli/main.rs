@@ -3,7 +3,7 @@
 //! `traffic`: what goes through and what does not. `target`: how a target's own failures and ends reach the
 //! program. `login`: servers that are in the way of a tunnel. `own_sockets`: what the session needs itself goes around
 //! it. `startup`: what overlaps when it connects. `limits`: on open files. `names`: who answers for them. `hosts`: which are
-//! found near the server. `service`: in the background. `leaks`: what goes around is told. `share`: others use it, too.
+//! found near the server. `service`: in the background. `leaks`: what goes around is told. `share`: others use it, too. `udp`: datagrams and pings.
 //! `cipher`: which one the login uses. `death`: whatever is killed, nothing stays; `fail_closed` and `held`: unless somebody
 //! asked for it. All of that
 //! for an ordinary user, by way of the helper that the system bus starts; `root` is the one exception.
@@ -27,6 +27,7 @@ mod share;
 mod startup;
 mod target;
 mod traffic;
+mod udp;
 
 use std::{
     io::{self, Read},

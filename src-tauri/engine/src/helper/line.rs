@@ -46,15 +46,18 @@ struct Inner {
 struct Shared {
     socket: UnixStream,
     /// Who waits for an answer, in the order of the questions.
-    waiting: Mutex<VecDeque<oneshot::Sender<Reply>>>,
+    waiting: Mutex<VecDeque<oneshot::Sender<Heard>>>,
     notices: broadcast::Sender<Notice>,
 }
 
 struct Question {
     request: Request,
     fds: Vec<OwnedFd>,
-    answer: oneshot::Sender<Reply>,
+    answer: oneshot::Sender<Heard>,
 }
+
+/// An answer, and the descriptors that came with it.
+type Heard = (Reply, Vec<OwnedFd>);
 
 /// Begins to talk on a socket, and greets. `ended` is awaited after EOF: only then is the helper really gone.
 pub async fn greet(
@@ -81,6 +84,11 @@ pub async fn greet(
 impl Line {
     /// The helper gets the descriptors with the question, in their order.
     pub async fn ask(&self, request: Request, fds: Vec<OwnedFd>) -> io::Result<Reply> {
+        self.ask_for(request, fds).await.map(|(reply, _)| reply)
+    }
+
+    /// The same, with the descriptors of the answer.
+    pub async fn ask_for(&self, request: Request, fds: Vec<OwnedFd>) -> io::Result<Heard> {
         let (answer, heard) = oneshot::channel();
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         self.inner.questions.send(Question { request, fds, answer }).map_err(|_| gone())?;
@@ -162,13 +170,14 @@ impl Shared {
     /// Until the helper hangs up, or says what it should not.
     fn read(&self) {
         loop {
-            match wire::receive(&self.socket).map(|received| received.map(|received| received.message)) {
-                Ok(Some(Message::Reply { reply })) => {
+            let received = wire::receive(&self.socket);
+            match received.map(|received| received.map(|received| (received.message, received.fds))) {
+                Ok(Some((Message::Reply { reply }, fds))) => {
                     let Some(asker) = self.waiting().pop_front() else { break };
                     // who asked may have gone
-                    let _ = asker.send(reply);
+                    let _ = asker.send((reply, fds));
                 }
-                Ok(Some(Message::Notice { notice })) => {
+                Ok(Some((Message::Notice { notice }, _))) => {
                     tracing::info!(?notice, "the helper says");
                     // nobody may be listening
                     let _ = self.notices.send(notice);
@@ -189,7 +198,7 @@ impl Shared {
         self.waiting().clear();
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<oneshot::Sender<Reply>>> {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<oneshot::Sender<Heard>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

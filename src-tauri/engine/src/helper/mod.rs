@@ -142,6 +142,15 @@ impl Helper {
         }
     }
 
+    /// A device for the datagrams of a session whose rules are loaded.
+    pub async fn open_udp(&self, session: SessionId) -> Result<OwnedFd, Failure> {
+        let line = self.line_for(session).await?;
+        let answer = line.ask_for(Request::OpenUdp { session }, vec![]).await;
+        let (reply, fds) = answer.map_or_else(|error| (Err(error), vec![]), |(reply, fds)| (Ok(reply), fds));
+        let reply = failures::heard(reply)?;
+        fds.into_iter().next().ok_or_else(|| failures::unexpected(&reply))
+    }
+
     /// Keeps networks closed from now on, whatever dies, until [`Helper::lift`]; replaces what the session kept closed.
     pub async fn block(
         &self,

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::{
     sync::{mpsc::UnboundedSender, watch},
+    task::JoinSet,
     time::sleep,
 };
 
@@ -23,6 +24,7 @@ use crate::{
     helper::{Change, Loaded, Watch},
     link::Health,
     sys::cgroup::Cgroup,
+    udp,
 };
 
 /// A helper that was killed is started again by the system, which may refuse for a moment.
@@ -39,6 +41,8 @@ pub struct Wanted<'a> {
     pub captured: Option<OwnedFd>,
     /// Told whether they are in force, each time that they are loaded or lost.
     pub in_force: watch::Sender<bool>,
+    /// For UDP, where the profile wants it.
+    pub datagrams: Option<Arc<udp::Way>>,
 }
 
 /// Loads, and mends until it cannot: returns why. It is up when the agent has answered, too. When something else goes
@@ -50,12 +54,17 @@ pub async fn keep(
     tell: &UnboundedSender<Progress>,
 ) -> Failure {
     let (mut tries, mut answered, mut in_force) = (0, false, None);
+    // its descriptor outlives replacements of the rules, and not the rules
+    let mut _device = None;
     let mut versions = wanted.current.subscribe();
     loop {
         let version = versions.borrow_and_update().clone();
         let mut loss = None;
         match put_up(context, &wanted, &version, (!answered).then_some(&mut agent)).await {
             Ok(Loaded { overlaps, watch }) => {
+                if in_force.is_none() {
+                    _device = open_udp(context, &wanted, tell).await;
+                }
                 (tries, answered, in_force) = (0, true, Some(watch));
                 wanted.current.loaded(version.number);
                 wanted.in_force.send_replace(true);
@@ -76,7 +85,7 @@ pub async fn keep(
             }
         }
         if let Some(failure) = loss {
-            (tries, in_force) = (tries + 1, None);
+            (tries, in_force, _device) = (tries + 1, None, None);
             wanted.in_force.send_replace(false);
             let _ = tell.send(Progress::RulesLost(failure));
             sleep(backoff::pause(tries, context.random())).await;
@@ -135,6 +144,24 @@ async fn narrow(context: &Context, wanted: &Wanted<'_>) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Carries datagrams where that is wanted, until dropped. Where there can be no device everything else goes on, and it is
+/// said.
+async fn open_udp(
+    context: &Context,
+    wanted: &Wanted<'_>,
+    tell: &UnboundedSender<Progress>,
+) -> Option<JoinSet<()>> {
+    let way = wanted.datagrams.clone()?;
+    let opened = context.tools.helper.open_udp(context.session).await;
+    let device = opened.map_err(|failure| tell.send(Progress::Note(failure))).ok()?;
+    let (tell, mut task) = (tell.clone(), JoinSet::new());
+    task.spawn(async move {
+        let ended = udp::carry(device, &way).await.to_string();
+        let _ = tell.send(Progress::Note(Failure::new(Code::Internal, "UDP", ended)));
+    });
+    Some(task)
 }
 
 /// Until the rules are gone: how they went.

@@ -56,6 +56,7 @@ use crate::{
         owner::Diagnostics,
         redirect::Kernel,
     },
+    udp,
     users::Users,
 };
 
@@ -397,7 +398,15 @@ async fn carry(
     let (short, shortages) = mpsc::unbounded_channel();
     let in_force = watch::Sender::new(false);
     let rules = in_force.subscribe();
-    let wanted = Wanted { shape, current: current.clone(), direct: cgroup, captured, in_force };
+    let datagrams = context.parsed.reach.udp.then(|| {
+        Arc::new(udp::Way {
+            link: link.clone(),
+            profile: context.profile.clone(),
+            current: current.clone(),
+            table: context.tools.table.clone(),
+        })
+    });
+    let wanted = Wanted { shape, current: current.clone(), direct: cgroup, captured, in_force, datagrams };
     let dns = context.parsed.names.dns.clone().unwrap_or_default();
     let asker = Asker::new(link.clone(), dns.servers.clone());
     let (learn, learned) = mpsc::unbounded_channel();
