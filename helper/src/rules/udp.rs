@@ -242,8 +242,8 @@ mod tests {
         let through: Vec<_> =
             routes.iter().filter(|(_, through)| **through).map(|(net, _)| net.to_string()).collect();
         assert_eq!(through, ["10.0.0.0/8"]);
-        assert_eq!(routes[&"10.1.0.0/16".parse::<IpNet>().unwrap()], false);
-        assert_eq!(routes[&"ff00::/8".parse::<IpNet>().unwrap()], false);
+        assert!(!routes[&"10.1.0.0/16".parse::<IpNet>().unwrap()]);
+        assert!(!routes[&"ff00::/8".parse::<IpNet>().unwrap()]);
     }
 
     #[test]
