@@ -284,6 +284,7 @@ pub mod route {
     pub const NEW_LINK: u16 = 16;
     pub const DELETE_LINK: u16 = 17;
     pub const GET_LINK: u16 = 18;
+    pub const NEW_ADDRESS: u16 = 20;
     pub const NEW_ROUTE: u16 = 24;
     pub const DELETE_ROUTE: u16 = 25;
     pub const GET_ROUTE: u16 = 26;
@@ -312,7 +313,11 @@ pub mod route {
     /// `RTPROT_KERNEL`, `RTPROT_STATIC`
     pub const BY_KERNEL: u8 = 2;
     pub const STATIC: u8 = 4;
-    /// `RT_SCOPE_UNIVERSE`, `RT_SCOPE_LINK`
+    /// `IFA_ADDRESS`, `IFA_LOCAL` (`if_addr.h`)
+    pub const ADDRESS: u16 = 1;
+    pub const LOCAL: u16 = 2;
+    /// `RT_SCOPE_HOST`, `RT_SCOPE_UNIVERSE`, `RT_SCOPE_LINK`
+    pub const HOST: u8 = 254;
     pub const UNIVERSE: u8 = 0;
     pub const LINK: u8 = 253;
     /// `RT_TABLE_MAIN`

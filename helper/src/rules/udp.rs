@@ -164,3 +164,122 @@ fn never() -> impl Iterator<Item = IpNet> {
     let v4 = v4.into_iter().map(|(ip, width)| IpNet::V4(Ipv4Net::new_assert(ip.into(), width)));
     v4.chain(v6.into_iter().map(|(ip, width)| IpNet::V6(Ipv6Net::new_assert(ip.into(), width))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs::File};
+
+    use ropeway_helper_api::{ListenerPorts, Plan, Ports, Route, SessionId};
+
+    use super::*;
+    use crate::rules::{ClientId, FirewallError, Script, Table};
+
+    /// Which places are taken, and the last way that was asked for.
+    #[derive(Default)]
+    struct Fake {
+        places: BTreeSet<u8>,
+        last: Option<Way>,
+        refuses_changes: bool,
+    }
+
+    impl Firewall for Fake {
+        fn replace(&mut self, _: &Script) -> Result<(), FirewallError> {
+            Ok(())
+        }
+
+        fn remove(&mut self, _: Table) -> Result<(), FirewallError> {
+            Ok(())
+        }
+
+        fn open_udp(&mut self, way: &Way) -> Result<Device, FirewallError> {
+            assert!(self.places.insert(way.place), "{} is taken", way.place);
+            self.last = Some(way.clone());
+            let descriptor = File::open("/dev/null").unwrap().into();
+            Ok(Device { name: "ropeway0".into(), index: way.place.into(), descriptor })
+        }
+
+        fn change_udp(&mut self, way: &Way, _: u32) -> Result<(), FirewallError> {
+            self.last = Some(way.clone());
+            if self.refuses_changes { Err(FirewallError::Refused("no".into())) } else { Ok(()) }
+        }
+
+        fn close_udp(&mut self, way: &Way, device: u32) -> Result<(), FirewallError> {
+            assert_eq!(u32::from(way.place), device);
+            assert!(self.places.remove(&way.place));
+            Ok(())
+        }
+    }
+
+    fn key(session: u32) -> Key {
+        Key { client: ClientId(1), session: SessionId(session) }
+    }
+
+    fn session(uid: u32, capture: Capture, include: &[&str], exclude: &[&str]) -> SessionPlan {
+        let routes = |nets: &[&str]| nets.iter().map(|net| net.parse::<IpNet>().unwrap().into()).collect();
+        let plan = Plan {
+            include: routes(include),
+            exclude: routes(exclude),
+            listeners: ListenerPorts { v4: None, v6: None },
+            capture,
+            endpoints: vec![],
+            direct_cgroup: false,
+            dns: None,
+            forwarded: vec![],
+            method: None,
+        };
+        SessionPlan { plan, uid, grant: Grant::All, direct_cgroup: None, captured_cgroup: None }
+    }
+
+    #[test]
+    fn an_exclusion_wins_a_tie_and_ports_and_links_are_nobodys() {
+        let mut wish =
+            session(1, Capture::Everyone, &["10.0.0.0/8", "10.1.0.0/16", "fe80::/10"], &["10.1.0.0/16"]);
+        wish.plan.include.push(Route {
+            ports: Ports { first: 80, last: 80 },
+            ..Route::from("172.16.0.0/12".parse::<IpNet>().unwrap())
+        });
+        let routes = routes(&wish);
+        let through: Vec<_> =
+            routes.iter().filter(|(_, through)| **through).map(|(net, _)| net.to_string()).collect();
+        assert_eq!(through, ["10.0.0.0/8"]);
+        assert!(!routes[&"10.1.0.0/16".parse::<IpNet>().unwrap()]);
+        assert!(!routes[&"ff00::/8".parse::<IpNet>().unwrap()]);
+    }
+
+    #[test]
+    fn a_user_comes_before_everybody_and_has_only_so_many() {
+        let (mut ways, mut kernel) = (Ways::default(), Fake::default());
+        let one = |capture| session(1, capture, &["10.0.0.0/8"], &[]);
+        ways.open(key(1), &one(Capture::Everyone), &mut kernel).unwrap();
+        let all = kernel.last.clone().unwrap();
+        ways.open(key(2), &one(Capture::User { uid: 1 }), &mut kernel).unwrap();
+        let of_user = kernel.last.clone().unwrap();
+        assert!(of_user.place < all.place);
+        assert_eq!((all.user, of_user.user), (None, Some(1)));
+        for number in 3..=limit::UDP_DEVICES as u32 {
+            ways.open(key(number), &one(Capture::Everyone), &mut kernel).unwrap();
+        }
+        let more = ways.open(key(9), &one(Capture::Everyone), &mut kernel).unwrap_err();
+        assert_eq!(more, LoadError::TooManyDevices);
+        ways.open(key(1), &one(Capture::Everyone), &mut kernel).expect("in the place of its first");
+        ways.open(key(9), &session(2, Capture::Everyone, &[], &[]), &mut kernel).expect("another user's");
+    }
+
+    #[test]
+    fn ways_follow_their_sessions() {
+        let (mut ways, mut kernel) = (Ways::default(), Fake::default());
+        let first = session(1, Capture::Everyone, &["10.0.0.0/8"], &[]);
+        ways.open(key(1), &first, &mut kernel).unwrap();
+        let wider = Arc::new(session(1, Capture::Everyone, &["10.0.0.0/7"], &[]));
+        ways.follow(&[(key(1), wider.clone())], &mut kernel);
+        assert!(kernel.last.as_ref().unwrap().routes.contains_key(&"10.0.0.0/7".parse::<IpNet>().unwrap()));
+        ways.leave(&[(key(1), wider.clone())], &mut kernel);
+        assert_eq!(kernel.places.len(), 1);
+        ways.follow(&[(key(1), Arc::new(session(1, Capture::User { uid: 1 }, &[], &[])))], &mut kernel);
+        assert!(kernel.places.is_empty(), "another user's traffic needs another device");
+        ways.open(key(1), &first, &mut kernel).unwrap();
+        kernel.refuses_changes = true;
+        ways.follow(&[(key(1), wider)], &mut kernel);
+        assert!(kernel.places.is_empty(), "rather none than a wrong one");
+    }
+}

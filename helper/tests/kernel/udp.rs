@@ -214,8 +214,13 @@ fn packet(to: SocketAddr, said: &[u8]) -> Vec<u8> {
 #[test]
 fn with_the_smaller_grant_a_device_brings_answers_and_nothing_else() {
     in_world(|| {
-        std::fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", "0").unwrap();
-        for (grant, comes) in [(Grant::Own, false), (Grant::All, true)] {
+        for (grant, comes, reverse_path) in [
+            (Grant::Own, false, "0"),
+            (Grant::All, true, "0"),
+            (Grant::Own, false, "2"),
+            (Grant::All, true, "2"),
+        ] {
+            std::fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", reverse_path).unwrap();
             let mut rules = library();
             let plan = Plan { capture: Capture::User { uid: 61_000 }, ..plan(&["10.0.0.0/8"], &[], 12300) };
             rules.load(of(61_000, 1), session(61_000, grant, plan)).unwrap();
@@ -224,17 +229,19 @@ fn with_the_smaller_grant_a_device_brings_answers_and_nothing_else() {
             let mut device = Device(File::from(device.descriptor));
             let asker = thread::spawn(|| {
                 nix::unistd::setfsuid(nix::unistd::Uid::from_raw(61_000));
-                UdpSocket::bind("192.0.2.1:0").unwrap()
+                UdpSocket::bind("0.0.0.0:0").unwrap()
             });
             let (asker, other) = (asker.join().unwrap(), UdpSocket::bind("192.0.2.1:0").unwrap());
             asker.send_to(b"?", "10.0.0.53:53").unwrap();
             assert_eq!(device.destinations(), ["10.0.0.53"]);
-            for socket in [&other, &asker] {
-                device.0.write_all(&packet(socket.local_addr().unwrap(), b"!")).unwrap();
+            // whatever the device has, a program keeps the computer's own address
+            let asker_at = SocketAddr::from(([192, 0, 2, 1], asker.local_addr().unwrap().port()));
+            for (socket, at) in [(&other, other.local_addr().unwrap()), (&asker, asker_at)] {
+                device.0.write_all(&packet(at, b"!")).unwrap();
                 socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             }
             let heard = |socket: &UdpSocket| socket.recv_from(&mut [0; 8]).is_ok();
-            assert_eq!((heard(&other), heard(&asker)), (comes, true), "{grant:?}");
+            assert_eq!((heard(&other), heard(&asker)), (comes, true), "{grant:?} {reverse_path}");
             rules.unload(of(61_000, 1)).unwrap();
         }
         assert_eq!(left(), "");
@@ -246,7 +253,7 @@ fn what_is_held_still_leaves_by_the_device() {
     in_world(|| {
         let mut helper = Helper::start();
         helper.block(1, block(1, &["10.0.0.0/8"], &[]));
-        assert_ne!(asked("10.0.0.53:53"), "outside");
+        assert_ne!(asked("10.0.0.53:54"), "outside");
         helper.load(1, plan(&["10.0.0.0/9"], &[], 12300));
         let mut device = Device::open(&mut helper, 1);
         send("10.0.0.53:9", None);

@@ -450,6 +450,11 @@ mod tests {
     }
 
     #[test]
+    fn udp_is_carried_when_somebody_says_so() {
+        assert!(!profile(&[]).unwrap().reach.udp && profile(&["--udp"]).unwrap().reach.udp);
+    }
+
+    #[test]
     fn fail_closed_alone_means_the_networks() {
         for (options, while_down) in [
             (&[][..], WhileDown::Open),

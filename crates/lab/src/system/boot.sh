@@ -42,7 +42,8 @@ devices() {
     for name in null zero full random urandom tty; do
         mknod -m 666 "$root/dev/$name" c $(stat -c '0x%t 0x%T' "/dev/$name")
     done
-    mkdir "$root/dev/pts" "$root/dev/shm"
+    mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/net"
+    mknod -m 666 "$root/dev/net/tun" c 10 200 # as systemd-tmpfiles makes it
     mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
     mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
     ln -s pts/ptmx "$root/dev/ptmx"

@@ -58,12 +58,18 @@ fn a_port_where_nobody_listens_refuses() {
 }
 
 #[test]
-fn an_echo_comes_back_where_the_server_allows_it() {
+fn an_echo_comes_back_where_the_server_allows_it_and_else_it_is_told() {
     let Some(lab) = lab_or_skip("ping") else { return };
     let _ropeway = tunnel(&lab);
-    for host in [lab.client(), lab.server()] {
-        allow_echo(&host);
+    allow_echo(&lab.client());
+    for family in Family::BOTH {
+        let told = match family {
+            Family::V4 => io::ErrorKind::HostUnreachable,
+            Family::V6 => io::ErrorKind::PermissionDenied,
+        };
+        assert!(wait_until(SOON, || ping(&lab, family).is_err_and(|it| it.kind() == told)), "{family:?}");
     }
+    allow_echo(&lab.server());
     for family in Family::BOTH {
         assert!(wait_until(SOON, || ping(&lab, family).is_ok()), "{family:?}");
     }
@@ -126,7 +132,9 @@ fn ping(lab: &Lab, family: Family) -> io::Result<()> {
     let exchange = || {
         let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(protocol))?;
         socket.set_read_timeout(Some(TRY))?;
-        socket.send_to(&[request, 0, 0, 0, 0, 0, 0, 7, b'h', b'i'], &to.into())?;
+        // only who has a peer hears errors
+        socket.connect(&to.into())?;
+        socket.send(&[request, 0, 0, 0, 0, 0, 0, 7, b'h', b'i'])?;
         let mut space = [MaybeUninit::new(0_u8); 64];
         let (length, from) = socket.recv_from(&mut space)?;
         // SAFETY: all of it was initialized before

@@ -75,6 +75,20 @@ fn iptables_works_in_the_sandbox_and_is_undone_after_sigkill() {
     assert!(!is_captured(&mut caller));
 }
 
+#[test]
+fn a_device_for_udp_is_made_in_the_sandbox_and_what_leads_to_it_is_undone_after_sigkill() {
+    let name = "a_device_for_udp_is_made_in_the_sandbox_and_what_leads_to_it_is_undone_after_sigkill";
+    let Some(system) = installed(name) else { return };
+    let mut caller = tunnel(&system);
+    let reply = ask(&mut caller, Request::OpenUdp { session: SessionId(1) });
+    assert!(matches!(reply, Reply::Udp { .. }), "{reply:?}");
+    let leads = || system.run("ip", &["rule"]).expect("ip runs").contains("proto 94");
+    assert!(leads());
+    system.run("systemctl", &["kill", "--signal=KILL", UNIT]).expect("systemctl");
+    assert_eq!(caller.does(&Order::Hear), Answer::Ended);
+    wait_for("the rules to go", || !leads());
+}
+
 /// Without counters.
 fn rules_of_iptables(system: &System) -> Vec<String> {
     let both =

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::super::{
-    netlink::{Attributes, Socket, find},
+    netlink::{Attributes, CREATE, Socket, find},
     numbers::route,
 };
 use super::{V4, V6};
@@ -22,6 +22,19 @@ pub fn index(socket: &Socket, name: &str) -> io::Result<u32> {
         index = place.map(|bytes| u32::from_ne_bytes(*bytes));
     })?;
     index.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// The one of RFC 7600 that is nobody's. No program sends from it: it is of this host alone (`RT_SCOPE_HOST`).
+const DUMMY: [u8; 4] = [192, 0, 0, 8];
+
+/// Where the kernel lets nothing in by a device without one.
+pub fn give_address(socket: &Socket, index: u32) -> io::Result<()> {
+    let [a, b, c, d] = index.to_ne_bytes();
+    // `ifaddrmsg`
+    let header = [V4, 32, 0, route::HOST, a, b, c, d];
+    socket.change(route::NEW_ADDRESS, CREATE, &header, |out| {
+        out.bytes(route::LOCAL, &DUMMY).bytes(route::ADDRESS, &DUMMY);
+    })
 }
 
 /// Without an address of its own, so that programs keep theirs. `loose`: answers are let in where the kernel's question for

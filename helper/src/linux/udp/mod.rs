@@ -27,12 +27,12 @@ const WAYS: u32 = 32;
 const V4: u8 = libc::AF_INET as u8;
 const V6: u8 = libc::AF_INET6 as u8;
 
-/// Where the kernel would drop the answers: it asks for the way back of what arrives, as if root had sent it.
+/// The kernel asks for the way back of what arrives, as if root had sent it: with 1 it would drop one user's answers; with 2 any
+/// way will do, but the device needs an address.
 const REVERSE_PATH: &str = "/proc/sys/net/ipv4/conf/all/rp_filter";
 
 pub fn open(way: &Way) -> Result<Device, FirewallError> {
-    let strict = fs::read_to_string(REVERSE_PATH).is_ok_and(|text| text.trim() != "0");
-    if strict && way.user.is_some_and(|uid| uid != 0) {
+    if way.user.is_some_and(|uid| uid != 0) && reverse_path() == "1" {
         return Err(FirewallError::Refused(
             "net.ipv4.conf.all.rp_filter lets one user's answers not in".into(),
         ));
@@ -77,6 +77,9 @@ pub fn undo() -> Result<(), FirewallError> {
 
 fn set_up(socket: &Socket, way: &Way, index: u32) -> Result<(), FirewallError> {
     link::bring_up(socket, index, way.user.is_some()).map_err(|e| refused("the device", &e))?;
+    if way.user.is_some() && reverse_path() != "0" {
+        link::give_address(socket, index).map_err(|e| refused("the device's address", &e))?;
+    }
     let table = rule::table(way.place);
     kill::around("add routes", || table::fill(socket, table, index, &way.routes))
         .map_err(|e| refused("routes", &e))?;
@@ -87,6 +90,11 @@ fn set_up(socket: &Socket, way: &Way, index: u32) -> Result<(), FirewallError> {
 fn take_away(socket: &Socket, place: u8) -> io::Result<()> {
     kill::around("remove rules", || rule::remove(socket, Some(place)))?;
     kill::around("remove routes", || table::empty(socket, |table| table == rule::table(place)))
+}
+
+fn reverse_path() -> String {
+    let text = fs::read_to_string(REVERSE_PATH);
+    text.map_or_else(|_| "0".into(), |text| text.trim().into())
 }
 
 fn refused(what: &str, error: &io::Error) -> FirewallError {
