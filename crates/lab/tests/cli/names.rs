@@ -260,3 +260,14 @@ fn a_family_that_the_server_does_not_have_is_refused_at_once() {
     assert!(page.took < Duration::from_secs(2), "nobody waited for IPv6: {page:?}");
     assert_eq!(leaving(&client).contains("2001:db8:99"), before.contains("2001:db8:99"));
 }
+
+/// The same name server may be inside the networks whose datagrams are carried: a question to it is still a question.
+#[test]
+fn questions_are_answered_beside_carried_datagrams() {
+    let Some(lab) = lab_with_names("dns-udp") else { return };
+    let client = lab.client();
+    let _tunnel = up(&lab, &["--dns", "--udp", "10.20.0.0/16"]);
+    assert_eq!(short(&client, &["web.corp.test", "A"]), ["10.20.0.2"]);
+    assert_eq!(short(&client, &["@10.20.0.2", "web.corp.test", "A"]), ["10.20.0.2"]);
+    assert_eq!(short(&client, &["@10.20.0.2", "+tcp", "web.corp.test", "A"]), ["10.20.0.2"]);
+}
