@@ -67,7 +67,9 @@ impl Service {
                     }
                 }
             }
-            flush().await;
+            if edits.borrow().names.dns.is_some() {
+                flush().await;
+            }
             if edits.changed().await.is_err() {
                 return pending().await;
             }

@@ -150,6 +150,10 @@ pub async fn attempt(
         None => context.tools.helper.unload(context.session).await,
     }
     context.tools.hosts.forget(&context.profile);
+    if context.parsed.names.dns.is_some() {
+        // what it remembers are the server's names
+        names::flush::flush().await;
+    }
     parts.take_down().await;
     result
 }
