@@ -169,7 +169,7 @@ fn never() -> impl Iterator<Item = IpNet> {
 mod tests {
     use std::{collections::BTreeSet, fs::File};
 
-    use ropeway_helper_api::{ListenerPorts, Plan, Ports, Route, SessionId};
+    use ropeway_helper_api::{ListenerPorts, Plan, Ports, Reject, Route, SessionId};
 
     use super::*;
     use crate::rules::{ClientId, FirewallError, Script, Table};
@@ -226,8 +226,10 @@ mod tests {
             dns: None,
             forwarded: vec![],
             method: None,
+            reject: Reject::default(),
+            meter: false,
         };
-        SessionPlan { plan, uid, grant: Grant::All, direct_cgroup: None, captured_cgroup: None }
+        SessionPlan { plan, uid, grant: Grant::All, direct_cgroup: None, captured_cgroup: None, meter: None }
     }
 
     #[test]
