@@ -40,10 +40,11 @@ impl Stage {
         self.save("Work", server, self.lab.private_net(Family::V4));
     }
 
-    /// Saves a profile with one network; its id is its name in lower case.
+    /// Saves a profile with one network; its id is its name in lower case. The lab's public web is a neighbour of the client,
+    /// so neighbours are taken, too.
     pub fn save(&self, name: &str, server: &str, subnet: &str) {
         let text = format!(
-            "format = 1\nname = \"{name}\"\nserver = \"{server}\"\nssh-command = \"{}\"\nsubnets = [\"{subnet}\"]\n",
+            "format = 1\nname = \"{name}\"\nserver = \"{server}\"\nssh-command = \"{}\"\nsubnets = [\"{subnet}\"]\n[reach]\nlocal-networks = true\n",
             self.ssh(),
         );
         self.desktop.save_profile(&name.to_lowercase(), &text).expect("a profile");
