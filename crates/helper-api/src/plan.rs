@@ -85,6 +85,10 @@ pub struct Dns {
     /// UDP listeners on loopback, for the family of the question.
     pub v4: Option<u16>,
     pub v6: Option<u16>,
+    /// The user of this computer's own resolver (systemd-resolved): programs may ask it by other ways than packets, so what it
+    /// asks itself is captured as well, whoever's connections are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolver: Option<u32>,
 }
 
 /// A network, and the TCP ports of it.

@@ -1,8 +1,11 @@
 //! Questions to name servers, on their way to a session's listeners.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
-use ropeway_helper_api::{Dns, Ports};
+use ropeway_helper_api::{Capture, Dns, Grant, Ports};
 
 use super::{
     SessionPlan,
@@ -13,6 +16,20 @@ use super::{
 
 /// RFC 1035, over UDP and over TCP.
 pub const PORT: Ports = Ports { first: 53, last: 53 };
+
+/// The users of resolvers, each with the sessions whose own scope does not hold them.
+pub fn resolvers(sessions: &[&SessionPlan]) -> BTreeMap<u32, Vec<usize>> {
+    let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (index, session) in sessions.iter().enumerate() {
+        let resolver = session.plan.dns.as_ref().and_then(|dns| dns.resolver);
+        // other users' questions, so only with the grant that questions need in any case
+        let wanted = session.grant == Grant::All && session.plan.capture != Capture::Everyone;
+        if let Some(uid) = resolver.filter(|_| wanted) {
+            members.entry(uid).or_default().push(index);
+        }
+    }
+    members
+}
 
 /// For the sessions of one scope. Those that name their servers come before those that want all; among equals the first
 /// keeps what both want.

@@ -52,6 +52,12 @@ pub fn render(sessions: &[&SessionPlan]) -> Result<Script, TooManyPieces> {
         let whose = Whose { label: &label, members: &members, layers: &layers, matches };
         leaving.add(&whose, sessions, &mut budget, &mut script)?;
     }
+    for (uid, members) in dns::resolvers(sessions) {
+        let label = format!("resolver_{uid}");
+        let rules = dns::rules(&label, &members, sessions, &mut script);
+        let chain = script.chain(&label, rules);
+        output.push(Rule::new([Match::User(uid)], Verdict::Jump(chain)));
+    }
     script.chains.push(Hook::NatOutput.chain(output));
     leaving.finish(exempt.iter().cloned(), &mut script);
     if sessions.iter().any(|session| session.grant == Grant::Own) {

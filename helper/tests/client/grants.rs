@@ -41,7 +41,7 @@ fn names() -> Request {
 
 #[test]
 fn a_grant_covers_what_it_says_and_nothing_else() {
-    let dns = Dns { servers: vec![], v4: Some(5300), v6: None };
+    let dns = Dns { servers: vec![], v4: Some(5300), v6: None, resolver: None };
     let session = SessionId(1);
     let table = [
         ("everyone", capturing(Capture::Everyone), YES, NO),

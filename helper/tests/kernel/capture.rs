@@ -90,7 +90,7 @@ fn the_kernel_gets_what_the_text_says() {
         let group = Plan { capture: Capture::Group { gid: 100 }, ..plan(&["10.0.0.0/8"], &[], 12300) };
         let dns = |servers: &[&str]| {
             let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
-            Some(Dns { servers, v4: Some(12353), v6: Some(12354) })
+            Some(Dns { servers, v4: Some(12353), v6: Some(12354), resolver: None })
         };
         let all_names = Plan { dns: dns(&[]), ..plan(&["10.0.0.0/8"], &[], 12340) };
         let names = Plan { dns: dns(&["10.0.0.53", "fd00::53"]), ..group.clone() };

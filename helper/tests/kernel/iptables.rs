@@ -6,7 +6,7 @@ use crate::prelude::*;
 fn by_iptables() -> Plan {
     let mut plan = plan(&["10.0.0.0/8", "fd00::/8"], &["10.1.0.0/16"], 12300);
     plan.endpoints = vec!["10.6.0.1:22".parse().unwrap()];
-    plan.dns = Some(Dns { servers: vec![], v4: Some(12353), v6: Some(12353) });
+    plan.dns = Some(Dns { servers: vec![], v4: Some(12353), v6: Some(12353), resolver: None });
     plan.method = Some(ropeway_helper_api::Method::Iptables);
     plan
 }

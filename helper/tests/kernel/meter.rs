@@ -70,7 +70,7 @@ fn what_is_not_the_tunnels_is_not_counted() {
         let mut helper = Helper::start();
         let mut everything = metered(&["0.0.0.0/0", "::/0"], &["10.5.0.0/16"], 12300);
         everything.endpoints = vec!["10.6.0.1:22".parse().unwrap()];
-        everything.dns = Some(Dns { servers: vec![], v4: Some(12353), v6: Some(12353) });
+        everything.dns = Some(Dns { servers: vec![], v4: Some(12353), v6: Some(12353), resolver: None });
         everything.reject.quic = true;
         assert_eq!(code(&helper.load_with_cgroup(1, everything, folder(&cgroup).as_fd())), None);
         for own in

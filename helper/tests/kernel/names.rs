@@ -5,7 +5,7 @@ use crate::{prelude::*, world::Asker};
 fn wanting(servers: &[&str]) -> Plan {
     let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
     Plan {
-        dns: Some(Dns { servers, v4: Some(12353), v6: Some(12353) }),
+        dns: Some(Dns { servers, v4: Some(12353), v6: Some(12353), resolver: None }),
         ..plan(&["10.9.0.0/16"], &[], 12300)
     }
 }
@@ -74,5 +74,26 @@ fn marked_questions_and_those_of_the_sessions_own_programs_go_their_way() {
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
         assert_eq!(helper.ask(&Request::MarkSocket, Some(socket.as_fd())), Reply::Done);
         assert_eq!(Asker::of(socket).ask("10.0.0.53:53"), "outside");
+    });
+}
+
+/// What a resolver on this machine asks for its programs is asked by another user than they are.
+#[test]
+fn what_this_machines_resolver_asks_is_captured_whoever_the_tunnel_is_for() {
+    in_world(|| {
+        names("tunnel", 12353);
+        let mut helper = Helper::start();
+        let mine = |resolver| {
+            let mut plan = wanting(&[]);
+            plan.capture = Capture::User { uid: 4711 };
+            plan.dns = plan.dns.map(|dns| Dns { resolver, ..dns });
+            plan
+        };
+        helper.load(1, mine(None));
+        assert_eq!(asked("10.0.0.53:53"), "outside", "root is somebody else");
+        helper.load(1, mine(Some(0)));
+        assert_eq!([asked("10.0.0.53:53"), asked("[fd00::53]:53")], ["tunnel", "tunnel"]);
+        assert_eq!(asked("10.0.0.53:54"), "outside", "its questions, and nothing else");
+        assert_eq!(reached("10.9.0.1:80"), "outside 10.9.0.1:80");
     });
 }

@@ -125,7 +125,7 @@ fn questions_by_tls_are_refused_where_questions_are_captured() {
         let reject = Reject { dns_over_tls: true, ..Reject::default() };
         let wanting = |servers: &[&str]| {
             let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
-            let dns = Some(Dns { servers, v4: Some(12353), v6: Some(12353) });
+            let dns = Some(Dns { servers, v4: Some(12353), v6: Some(12353), resolver: None });
             Plan { dns, reject: reject.clone(), ..plan(&["10.0.0.0/8"], &[], 12300) }
         };
         helper.load(1, wanting(&["10.0.0.53"]));

@@ -339,6 +339,7 @@ fn any_names() -> impl Strategy<Value = Option<Dns>> {
             servers,
             v4,
             v6,
+            resolver: None,
         }),
     )
 }

@@ -41,7 +41,7 @@ pub fn route(text: &str) -> Route {
 
 pub fn with_names(session: SessionPlan, servers: &[&str], port: u16) -> SessionPlan {
     let servers = servers.iter().map(|server| server.parse().unwrap()).collect();
-    let dns = Some(Dns { servers, v4: Some(port), v6: Some(port) });
+    let dns = Some(Dns { servers, v4: Some(port), v6: Some(port), resolver: None });
     SessionPlan { plan: Plan { dns, ..session.plan }, ..session }
 }
 

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use nix::net::if_::if_nametoindex;
+use nix::{net::if_::if_nametoindex, unistd::User};
 use ropeway_agent_api::resolv_conf::ResolvConf;
 
 /// systemd-resolved's own addresses (systemd-resolved.service(8)): what it asks itself stands in another file. Its own questions
@@ -15,6 +15,11 @@ const STUBS: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 53), Ipv4Addr::new(127, 0
 /// Read anew each time: networks change.
 pub fn servers() -> Vec<SocketAddr> {
     behind_stub(read("/etc/resolv.conf"), || read("/run/systemd/resolve/resolv.conf"))
+}
+
+/// The user that systemd-resolved runs as (its unit's `User=`), where there is such a user.
+pub fn resolver() -> Option<u32> {
+    User::from_name("systemd-resolve").ok().flatten().map(|user| user.uid.as_raw())
 }
 
 fn read(file: &str) -> Vec<SocketAddr> {

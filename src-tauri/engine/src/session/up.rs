@@ -267,6 +267,7 @@ impl Ready {
             names_v6: names.v6,
             capture: capture(context),
             direct_cgroup: cgroup.is_some(),
+            resolver: names::network::resolver(),
         };
         let current = Current::new(reach::first(context.parsed.clone()));
         let plan = shape.plan(&current.newest().effective);

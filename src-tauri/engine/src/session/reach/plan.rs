@@ -16,6 +16,8 @@ pub struct Shape {
     pub names_v6: Option<u16>,
     pub capture: Capture,
     pub direct_cgroup: bool,
+    /// The user of this computer's own resolver, where there is one.
+    pub resolver: Option<u32>,
 }
 
 impl Shape {
@@ -41,7 +43,12 @@ impl Shape {
             capture: self.capture,
             endpoints: vec![],
             direct_cgroup: self.direct_cgroup,
-            dns: dns.map(|dns| Dns { servers: dns.asked.clone(), v4: self.names_v4, v6: self.names_v6 }),
+            dns: dns.map(|dns| Dns {
+                servers: dns.asked.clone(),
+                v4: self.names_v4,
+                v6: self.names_v6,
+                resolver: self.resolver,
+            }),
             forwarded: effective.forwarded().to_vec(),
             method: None,
             reject: Reject {
@@ -134,6 +141,7 @@ mod tests {
             names_v6: None,
             capture: Capture::Everyone,
             direct_cgroup: false,
+            resolver: Some(971),
         };
         let plan = shape.plan(&Effective::new(Arc::new(profile::parse(&typed).unwrap())));
         assert_eq!(plan.include.len(), 1);
