@@ -1,7 +1,7 @@
 //! All tunnels of this engine that answer for names. Whichever's listener a question reaches, the one with the closest domain
 //! answers it: the kernel's rules know servers and ports, and nothing of names.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use ropeway_helper_api::{Capture, SessionId};
 use tokio::sync::mpsc::UnboundedSender;
@@ -11,7 +11,7 @@ use crate::session::reach::Learned;
 
 /// In the order in which they came.
 #[derive(Default)]
-pub struct Together(RwLock<Vec<Member>>);
+pub struct Together(RwLock<Vec<Arc<Member>>>);
 
 /// One tunnel.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub struct Member {
 /// Who answers a question.
 pub enum Way {
     /// That tunnel's server.
-    Tunnel(Member),
+    Tunnel(Arc<Member>),
     /// The network's own name servers, as if there were no tunnel.
     Direct,
 }
@@ -44,8 +44,8 @@ impl Together {
         let mut same = before.iter().filter(|it| it.capture == member.capture);
         let taken = same.find_map(|it| Some((it.name.clone(), it.decide.shared(&member.decide)?)));
         match place {
-            Some(place) => members[place] = member,
-            None => members.push(member),
+            Some(place) => members[place] = Arc::new(member),
+            None => members.push(Arc::new(member)),
         }
         taken
     }
@@ -61,7 +61,7 @@ impl Together {
         if name.is_some_and(|name| members.iter().any(|it| it.decide.is_endpoint(name))) {
             return Way::Direct;
         }
-        let mut closest: Option<(usize, &Member)> = None;
+        let mut closest: Option<(usize, &Arc<Member>)> = None;
         for member in members.iter().filter(|it| it.capture == capture) {
             let closeness = member.decide.closeness(name);
             if let Some(closeness) = closeness.filter(|it| closest.is_none_or(|(other, _)| *it > other)) {
@@ -71,7 +71,7 @@ impl Together {
         closest.map_or(Way::Direct, |(_, member)| Way::Tunnel(member.clone()))
     }
 
-    fn members(&self) -> RwLockReadGuard<'_, Vec<Member>> {
+    fn members(&self) -> RwLockReadGuard<'_, Vec<Arc<Member>>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
