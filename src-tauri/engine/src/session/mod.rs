@@ -9,6 +9,7 @@ mod machine;
 mod picture;
 pub mod reach;
 mod rules;
+mod serve;
 pub mod tunnel;
 pub mod up;
 pub mod ups;
